@@ -1,0 +1,49 @@
+"""Small drawn datasets, and the scripts that lie in data/."""
+
+import importlib.util
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+REPOSITORY = Path(__file__).parent.parent
+
+
+def load_script(path):
+    """Import a script by its path below the repository."""
+    spec = importlib.util.spec_from_file_location(Path(path).stem, REPOSITORY / path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def draw_section(rng, height=48, width=40):
+    """A noisy section of bright cells between dark straight membranes, uint8, and its label, bool."""
+    label = np.ones((height, width), bool)
+    label[:, rng.integers(2, 12) :: 12] = False
+    label[rng.integers(2, 12) :: 12] = False
+    image = np.clip(80 + 90 * label + rng.normal(0, 15, label.shape), 0, 255)
+    return image.astype(np.uint8), label
+
+
+def save(array, path):
+    """Write an array as an image; bool as 0 and 255."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.uint8(array) * np.uint8(255) if array.dtype == bool else array).save(path)
+
+
+@pytest.fixture
+def dataset(tmp_path):
+    """A dataset of six training sections, s1 to s12, and two test sections of another size, all labelled."""
+    rng = np.random.default_rng(0)
+    folder = tmp_path / "cells"
+    for i in (1, 2, 3, 4, 10, 12):
+        image, label = draw_section(rng)
+        save(image, folder / "train" / "image" / f"s{i}.png")
+        save(label, folder / "train" / "label" / f"s{i}.png")
+    for name in ("a", "b"):
+        image, label = draw_section(rng, 37, 53)
+        save(image, folder / "test" / f"{name}.png")
+        save(label, folder / "test" / "label" / f"{name}.png")
+    return folder
