@@ -1,0 +1,176 @@
+"""Every picture: training curves, overlays, the network, and the README's img/.
+
+python figures.py --run runs/membrane --out img
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+import keras
+import matplotlib
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch, Rectangle
+
+import data
+import predict
+import record
+
+# Okabe and Ito's palette, told apart by colour-blind readers too.
+FOUND, MISSED, EXTRA = "#009E73", "#D55E00", "#56B4E9"
+LAYER_COLOURS = {
+    "Conv2D": "#56B4E9",
+    "Conv2DTranspose": "#009E73",
+    "MaxPooling2D": "#E69F00",
+    "Concatenate": "#BBBBBB",
+    "Dropout": "#F0E442",
+}
+
+
+def overlay(image, label, mask):
+    """Colour a section by what became of its membranes.
+
+    Parameters
+    ----------
+    image : float array (height, width, channels) in [0, 1]
+    label, mask : bool arrays (height, width), True inside cells
+
+    Returns
+    -------
+    float array (height, width, 3) in [0, 1]
+        Found membrane green, missed membrane orange, mask where there is no membrane blue.
+    """
+    picture = np.repeat(image.mean(-1, keepdims=True), 3, axis=-1)
+    for where, colour in ((~label & ~mask, FOUND), (~label & mask, MISSED), (label & ~mask, EXTRA)):
+        picture[where] = 0.45 * picture[where] + 0.55 * np.array(matplotlib.colors.to_rgb(colour))
+    return picture
+
+
+def draw_overlay(image, label, mask):
+    """Figure of a section, its label, its mask and the overlay of the three; arrays as in `overlay`."""
+    figure = Figure(figsize=(14, 4), layout="constrained")
+    pictures = {"section": image[..., 0], "label": label, "mask": mask, "overlay": overlay(image, label, mask)}
+    for axes, (title, picture) in zip(figure.subplots(1, 4), pictures.items(), strict=True):
+        axes.imshow(picture, cmap="gray", interpolation="nearest")
+        axes.set_title(title)
+        axes.axis("off")
+    names = {"membrane found": FOUND, "missed": MISSED, "extra": EXTRA}
+    figure.legend(
+        handles=[Patch(color=colour, label=name) for name, colour in names.items()], loc="outside lower center", ncols=3
+    )
+    return figure
+
+
+def draw_curves(rows):
+    """Figure of loss, accuracy and membrane IoU by epoch, in training and on the held-out sections.
+
+    Parameters
+    ----------
+    rows : list of dict of str to float
+        As `record.read_history` gives them.
+    """
+    figure = Figure(figsize=(12, 3.5), layout="constrained")
+    epochs = [row["epoch"] for row in rows]
+    names = [name for name in rows[0] if f"val_{name}" in rows[0]]
+    for axes, name in zip(figure.subplots(1, len(names)), names, strict=True):
+        axes.plot(epochs, [row[name] for row in rows], "o-", color="#999999", label="training (crops, augmented)")
+        axes.plot(
+            epochs, [row[f"val_{name}"] for row in rows], "o-", color="#0072B2", label="held out (whole sections)"
+        )
+        axes.set(xlabel="epoch", title=name.replace("_", " "))
+        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.grid(alpha=0.3)
+    axes.legend()
+    return figure
+
+
+def draw_network(network, side=512):
+    """Figure of a network: a box a layer, as tall as its picture, with its channels; arrows for the skips.
+
+    Parameters
+    ----------
+    network : keras.Model
+    side : int
+        Side of the image that the sizes are worked out for.
+    """
+    network = keras.models.clone_model(network, input_tensors=keras.Input((side, side, network.input_shape[-1])))
+    drawn = [layer for layer in network.layers if type(layer).__name__ in LAYER_COLOURS]
+    figure = Figure(figsize=(14, 5), layout="constrained")
+    axes = figure.subplots()
+    place = {}
+    for x, layer in enumerate(drawn):
+        height, channels = layer.output.shape[1], layer.output.shape[-1]
+        level = np.log2(side / height)
+        place[layer.name] = x, -level
+        tall = 0.8 * 0.82**level
+        axes.add_patch(Rectangle((x - 0.35, -level - tall / 2), 0.7, tall, color=LAYER_COLOURS[type(layer).__name__]))
+        axes.text(x, -level + tall / 2 + 0.04, channels, ha="center", fontsize=9)
+        if type(layer).__name__ == "Concatenate":
+            skip = nearest_drawn(layer.input[0], place)
+            axes.annotate(
+                "",
+                (x - 0.4, -level),
+                (place[skip][0] + 0.4, -level),
+                arrowprops={"arrowstyle": "->", "color": "#666666"},
+            )
+    for level in sorted({y for _, y in place.values()}):
+        axes.text(-1, level, f"{int(side * 2**level)}²", ha="right", va="center", fontsize=10)
+    axes.set(xlim=(-2, len(drawn)), ylim=(min(y for _, y in place.values()) - 0.7, 0.7))
+    axes.axis("off")
+    handles = [Patch(color=colour, label=name) for name, colour in LAYER_COLOURS.items()]
+    axes.legend(handles=handles, loc="lower right", frameon=False)
+    axes.set_title(f"{network.name}: {network.count_params():,} parameters")
+    return figure
+
+
+def nearest_drawn(tensor, place):
+    """Name of the layer with a box that a tensor comes from, through layers without one."""
+    layer = tensor._keras_history.operation
+    while layer.name not in place:
+        layer = layer.input._keras_history.operation
+    return layer.name
+
+
+def save(figure, path):
+    """Write a figure as PNG, whole or not at all."""
+    with data.whole_file(path) as temporary:
+        figure.savefig(temporary, dpi=110)
+
+
+def save_picture(picture, path):
+    """Write an array as PNG: bool or float in [0, 1], (height, width) or (height, width, 3)."""
+    with data.whole_file(path) as temporary:
+        matplotlib.image.imsave(temporary, np.asarray(picture, float), cmap="gray", vmin=0, vmax=1)
+
+
+def main(argv=None):
+    parser = argparse.ArgumentParser(
+        description=__doc__.split("\n\n")[0], formatter_class=argparse.ArgumentDefaultsHelpFormatter
+    )
+    parser.add_argument("--data", type=Path, default=Path("data/membrane"), help="dataset whose test section is shown")
+    parser.add_argument(
+        "--run", type=Path, default=Path("runs/membrane"), help="run whose network and curves are shown"
+    )
+    parser.add_argument("--out", type=Path, default=Path("img"), help="folder for the pictures")
+    arguments = parser.parse_args(argv)
+    try:
+        network = predict.load_network(arguments.run / "model.keras")
+        stem, file = next(iter(data.find_images(arguments.data / "test").items()))
+        image = data.read_image(file)
+        label = data.read_labels([data.find_images(arguments.data / "test" / "label")[stem]])[0]
+    except ValueError as error:
+        print(f"figures.py: {error}", file=sys.stderr)
+        return 2
+    mask = predict.predict(network, image) > predict.THRESHOLD
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    save_picture(image[..., 0], arguments.out / "section.png")
+    save_picture(mask, arguments.out / "mask.png")
+    save_picture(overlay(image, label, mask), arguments.out / "overlay.png")
+    save(draw_curves(record.read_history(arguments.run / "history.csv")), arguments.out / "curves.png")
+    save(draw_network(network), arguments.out / "network.png")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,148 @@
+"""Train a U-Net on a folder of images and labels, then write and score one mask per test image.
+
+    python main.py                                   # data/membrane, 5 epochs
+    python main.py --data data/isbi2012 --width 32   # another dataset, a wider network
+    python main.py --resume                          # go on where a stopped run was
+
+The run is kept in runs/<name of the data folder>/ (see record.py), with curves.png and overlay.png; the masks are
+written beside the test images.
+"""
+
+import argparse
+import inspect
+import sys
+from pathlib import Path
+
+import keras
+
+import check
+import data
+import figures
+import metrics
+import model
+import predict
+import record
+
+
+def train(arguments):
+    """The recipe: load, split, build, fit, predict, score, draw.
+
+    Returns
+    -------
+    dict of dict
+        Mean scores of the held-out sections and, where there are labels, of the test images.
+    """
+    run, test = arguments.run, arguments.data / "test"
+    keras.utils.set_random_seed(arguments.seed)
+    stems, images, labels = data.read_pairs(arguments.data / "train")
+    training, held_out = data.split(len(stems), arguments.validation_fraction)
+    print(f"Training on {record.device()}; held out: {', '.join(stems[held_out])}.")
+
+    if arguments.resume:
+        network = keras.saving.load_model(run / "last.keras")
+    else:
+        network = getattr(model, arguments.model)(width=arguments.width, depth=arguments.depth)
+        steps = arguments.epochs * arguments.steps_per_epoch
+        network.compile(
+            optimizer=keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(arguments.learning_rate, steps)),
+            loss="binary_crossentropy",
+            weighted_metrics=["accuracy", keras.metrics.BinaryIoU([0], name="membrane_iou", dtype="float32")],
+        )
+    epoch = int(network.optimizer.iterations) // arguments.steps_per_epoch
+    size = arguments.crop, arguments.batch_size, arguments.steps_per_epoch
+    crops = data.Crops(images[training], labels[training], *size, arguments.seed)
+    sections = data.Sections(images[held_out], labels[held_out], 2**arguments.depth)
+    kept = record.Record(run, epoch)
+    network.fit(
+        crops,
+        validation_data=sections,
+        initial_epoch=epoch,
+        epochs=arguments.epochs,
+        callbacks=[data.FollowEpochs(crops), kept],
+        shuffle=False,
+    )
+
+    network = predict.load_network(run / "model.keras")
+    masks = [predict.predict(network, image) > predict.THRESHOLD for image in images[held_out]]
+    scores = {"held out": metrics.mean_scores(map(metrics.scores, labels[held_out], masks))}
+    if test.is_dir():
+        predict.write_masks(network, data.find_images(test), test)
+        if (test / "label").is_dir():
+            scores["test"] = metrics.mean_scores(metrics.score_folder(test, test / "label").values())
+    seconds = sum(row["seconds"] for row in kept.rows)
+    record.write_summary(run, vars(arguments), seconds=seconds, scores=scores)
+    figures.save(figures.draw_curves(kept.rows), run / "curves.png")
+    figures.save(figures.draw_overlay(images[held_out][0], labels[held_out][0], masks[0]), run / "overlay.png")
+    return scores
+
+
+def find_problems(arguments):
+    """List everything that would stop the run, before it starts."""
+    problems = check.dataset(arguments.data, arguments.validation_fraction, arguments.crop)
+    problems += check.writable(arguments.run) + check.writable(arguments.data / "test")
+    if arguments.crop % 2**arguments.depth:
+        problems.append(f"--crop {arguments.crop}: not divisible by 2^{arguments.depth}, as --depth needs.")
+    if arguments.resume:
+        problems += record.find_differences(arguments.run, vars(arguments))
+    return problems
+
+
+def parse(argv):
+    """Parse the command line; what it leaves out comes from the run to be resumed, or from the defaults."""
+    parser = argparse.ArgumentParser(
+        description=__doc__.split("\n\n")[0], formatter_class=argparse.ArgumentDefaultsHelpFormatter
+    )
+    add = parser.add_argument
+    add("--data", type=Path, default=Path("data/membrane"), help="dataset: train/image, train/label, test")
+    add("--epochs", type=check.positive, default=5, help="passes of --steps-per-epoch batches")
+    add("--steps-per-epoch", type=check.positive, default=100, help="batches an epoch")
+    add("--batch-size", type=check.positive, default=4, help="crops a batch")
+    add("--crop", type=check.positive, default=256, help="side of a training crop in pixels")
+    add("--model", choices=architectures(), default="unet", help="the function of model.py that builds the network")
+    add("--width", type=check.positive, default=16, help="channels at full resolution; 64 in the paper")
+    add("--depth", type=check.positive, default=4, help="how many times the image is halved")
+    add("--learning-rate", type=check.rate, default=3e-3, help="Adam's, at the start; it falls to 0 along a cosine")
+    add("--validation-fraction", type=float, default=0.2, help="share of train/ held out, its last sections")
+    add("--seed", type=int, default=0, help="of weights, crops and dropout")
+    add("--run", type=Path, help="folder of the run (default: runs/<name of the data folder>)")
+    add("--resume", action="store_true", help="go on after the last finished epoch, with the run's own arguments")
+    arguments = parser.parse_args(argv)
+    arguments.run = arguments.run or Path("runs") / arguments.data.resolve().name
+    if arguments.resume:
+        parser.set_defaults(**record.read_arguments(arguments.run))
+        arguments = parser.parse_args(argv, argparse.Namespace(run=arguments.run))
+    return arguments
+
+
+def architectures():
+    """Names of the functions of model.py that build a network: those with a `depth`."""
+    functions = inspect.getmembers(model, inspect.isfunction)
+    return [name for name, function in functions if "depth" in inspect.signature(function).parameters]
+
+
+def main(argv=None):
+    arguments = parse(argv)
+    problems = find_problems(arguments)
+    if problems:
+        print(*problems, sep="\n", file=sys.stderr)
+        return 2
+    try:
+        record.open_run(arguments.run, vars(arguments))
+        scores = train(arguments)
+    except KeyboardInterrupt:
+        print(
+            f"\nStopped. What had finished is whole in {arguments.run}; --resume goes on from there.", file=sys.stderr
+        )
+        return 130
+    except OSError as error:
+        print(f"{error.filename or arguments.run}: {error.strerror}; --resume goes on from there.", file=sys.stderr)
+        return 2
+    print(metrics.table(scores))
+    print(
+        f"constant: the accuracy of one answer for every pixel. Masks: {arguments.data / 'test'}, run: {arguments.run}."
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,157 @@
+import json
+
+import keras
+import numpy as np
+import pytest
+from conftest import save
+from PIL import Image
+
+import main
+import model
+import record
+
+SMALL = ["--epochs", "2", "--steps-per-epoch", "3", "--batch-size", "2", "--crop", "32", "--width", "4", "--depth", "2"]
+
+
+@pytest.fixture
+def train(dataset, tmp_path, monkeypatch):
+    """Run main.py in an empty folder on the drawn dataset."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*options):
+        return main.main(["--data", str(dataset), *SMALL, *options])
+
+    return run
+
+
+def test_a_run_leaves_masks_scores_and_pictures(train, dataset, tmp_path, capsys):
+    assert train() == 0
+    for name in ("a", "b"):
+        with Image.open(dataset / "test" / f"{name}_predict.png") as mask:
+            assert mask.size == (53, 37)
+            assert mask.mode == "L"
+            assert set(np.unique(mask)) <= {0, 255}
+    run = tmp_path / "runs" / "cells"
+    names = {"model.keras", "last.keras", "history.csv", "run.json", "curves.png", "overlay.png"}
+    assert {file.name for file in run.iterdir()} == names
+    rows = record.read_history(run / "history.csv")
+    assert [row["epoch"] for row in rows] == [1, 2]
+    assert {"accuracy", "val_accuracy", "val_loss", "seconds"} <= rows[0].keys()
+    summary = json.loads((run / "run.json").read_text())
+    assert summary["arguments"]["crop"] == 32
+    assert summary["versions"]["keras"] == keras.__version__
+    assert summary["device"].startswith(("cpu", "gpu"))
+    assert summary["scores"].keys() == {"held out", "test"}
+    printed = capsys.readouterr().out
+    assert "held out: s12" in printed
+    assert f"{summary['scores']['test']['accuracy']:.4f}" in printed
+    assert f"{summary['scores']['test']['constant']:.4f}" in printed
+
+
+def test_the_best_epoch_on_the_held_out_sections_is_kept(tmp_path):
+    network = keras.Sequential([keras.layers.Input((None, None, 1)), keras.layers.Conv2D(1, 1)])
+    network.compile(keras.optimizers.SGD(0.0), "mse")
+    kept = record.Record(tmp_path)
+    kept.set_model(network)
+    for epoch, loss in enumerate([0.5, 0.3, 0.4]):
+        network.layers[0].bias.assign([float(epoch)])
+        kept.on_epoch_begin(epoch)
+        kept.on_epoch_end(epoch, {"val_loss": loss})
+    best = keras.saving.load_model(tmp_path / "model.keras", compile=False)
+    assert best.layers[-1].bias.numpy() == 1
+    assert keras.saving.load_model(tmp_path / "last.keras").layers[-1].bias.numpy() == 2
+
+
+def stop_after(epoch):
+    """A Record that presses Ctrl-C in the middle of the epoch after this one."""
+
+    class Interrupted(record.Record):
+        def on_train_batch_begin(self, batch, logs=None):
+            if len(self.rows) == epoch and batch == 1:
+                raise KeyboardInterrupt
+
+    return Interrupted
+
+
+def test_ctrl_c_and_resume_end_like_an_undisturbed_run(train, tmp_path, monkeypatch, capsys):
+    assert train("--run", "whole") == 0
+    with monkeypatch.context() as patched:
+        patched.setattr(record, "Record", stop_after(1))
+        assert train("--run", "broken") == 130
+    assert "--resume" in capsys.readouterr().err
+    keras.saving.load_model(tmp_path / "broken" / "model.keras")
+    assert len(record.read_history(tmp_path / "broken" / "history.csv")) == 1
+    assert train("--run", "broken", "--resume") == 0
+    for name in ("model.keras", "last.keras"):
+        whole, broken = (keras.saving.load_model(tmp_path / run / name, compile=False) for run in ("whole", "broken"))
+        for expected, found in zip(whole.get_weights(), broken.get_weights(), strict=True):
+            np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-7)
+    histories = [record.read_history(tmp_path / run / "history.csv") for run in ("whole", "broken")]
+    assert [row["loss"] for row in histories[1]] == pytest.approx([row["loss"] for row in histories[0]], rel=1e-5)
+
+
+def test_ctrl_c_before_the_first_epoch_leaves_no_model(train, tmp_path, monkeypatch):
+    monkeypatch.setattr(record, "Record", stop_after(0))
+    assert train() == 130
+    assert [file.name for file in (tmp_path / "runs" / "cells").iterdir()] == ["run.json"]
+
+
+def test_an_earlier_run_is_moved_aside(train, tmp_path, capsys):
+    for name in ("runs/cells", "runs/cells.1"):
+        (tmp_path / name).mkdir(parents=True)
+        (tmp_path / name / "run.json").write_text("{}")
+    assert train("--epochs", "1") == 0
+    assert "runs/cells is now runs/cells.2" in capsys.readouterr().out
+    assert (tmp_path / "runs" / "cells.2" / "run.json").read_text() == "{}"
+
+
+def test_resume_refuses_other_arguments(train, tmp_path, capsys):
+    assert train("--resume") == 2
+    assert "no finished epoch to resume from" in capsys.readouterr().err
+    assert train("--epochs", "1") == 0
+    assert train("--resume", "--epochs", "1", "--width", "8") == 2
+    assert "--width 8: the run in runs/cells has 4" in capsys.readouterr().err
+
+
+def test_every_problem_is_reported_before_training_and_nothing_is_written(train, dataset, tmp_path, capsys):
+    (dataset / "train" / "label" / "s3.png").unlink()
+    save(np.eye(20, dtype=bool), dataset / "train" / "image" / "s4.png")
+    assert train("--crop", "30") == 2
+    errors = capsys.readouterr().err.splitlines()
+    assert len(errors) == 4
+    for expected in ("s3.png: has no label", "s4.png: its size", "less than --crop 30", "not divisible by 2^2"):
+        assert any(expected in error for error in errors)
+    assert not (tmp_path / "runs").exists()
+
+
+def test_an_unwritable_output_is_reported_before_training(train, tmp_path, capsys):
+    (tmp_path / "runs").touch()
+    assert train() == 2
+    assert "runs: cannot be written to" in capsys.readouterr().err
+
+
+def test_a_full_disk_is_one_sentence(train, monkeypatch, capsys):
+    def full(network, path):
+        raise OSError(28, "No space left on device", str(path))
+
+    monkeypatch.setattr(record, "save_network", full)
+    assert train() == 2
+    assert "No space left on device" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("option", ["--epochs", "--crop", "--learning-rate"])
+def test_numbers_out_of_range_are_refused(train, option, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        train(option, "0")
+    assert stopped.value.code == 2
+    assert "0" in capsys.readouterr().err
+
+
+def test_any_function_of_the_model_file_can_be_trained(train, tmp_path, monkeypatch):
+    def flat(input_shape=(None, None, 1), classes=1, width=64, depth=4, dropout=0.5):
+        inputs = keras.layers.Input(input_shape)
+        return keras.Model(inputs, keras.layers.Conv2D(classes, 3, padding="same", activation="sigmoid")(inputs))
+
+    monkeypatch.setattr(model, "flat", flat, raising=False)
+    assert train("--model", "flat") == 0
+    assert len(keras.saving.load_model(tmp_path / "runs" / "cells" / "model.keras").layers) == 2
