@@ -62,6 +62,24 @@ def draw_overlay(image, label, mask):
     return figure
 
 
+def draw_pairs(images, labels):
+    """Figure of images, in a row, above their labels.
+
+    Parameters
+    ----------
+    images : sequence of float arrays (height, width, channels) in [0, 1]
+    labels : sequence of arrays (height, width) or (height, width, 1)
+    """
+    figure = Figure(figsize=(3 * len(images), 6), layout="constrained")
+    for axes, pair in zip(
+        figure.subplots(2, len(images), squeeze=False).T, zip(images, labels, strict=True), strict=True
+    ):
+        for ax, picture in zip(axes, pair, strict=True):
+            ax.imshow(picture, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+            ax.axis("off")
+    return figure
+
+
 def draw_curves(rows):
     """Figure of loss, accuracy and membrane IoU by epoch, in training and on the held-out sections.
 
@@ -73,7 +91,7 @@ def draw_curves(rows):
     figure = Figure(figsize=(12, 3.5), layout="constrained")
     epochs = [row["epoch"] for row in rows]
     names = [name for name in rows[0] if f"val_{name}" in rows[0]]
-    for axes, name in zip(figure.subplots(1, len(names)), names, strict=True):
+    for axes, name in zip(figure.subplots(1, len(names), squeeze=False)[0], names, strict=True):
         axes.plot(epochs, [row[name] for row in rows], "o-", color="#999999", label="training (crops, augmented)")
         axes.plot(
             epochs, [row[f"val_{name}"] for row in rows], "o-", color="#0072B2", label="held out (whole sections)"
@@ -94,7 +112,8 @@ def draw_network(network, side=512):
     side : int
         Side of the image that the sizes are worked out for.
     """
-    network = keras.models.clone_model(network, input_tensors=keras.Input((side, side, network.input_shape[-1])))
+    single = keras.Model(network.inputs[0], network.outputs[0], name=network.name)
+    network = keras.models.clone_model(single, input_tensors=keras.Input((side, side, network.input_shape[-1])))
     drawn = [layer for layer in network.layers if type(layer).__name__ in LAYER_COLOURS]
     figure = Figure(figsize=(14, 5), layout="constrained")
     axes = figure.subplots()

@@ -45,9 +45,9 @@ def download(url, folder):
     try:
         return Path(pooch.retrieve(url, known_hash=None, fname=Path(url).name, path=folder, progressbar=True))
     except OSError as error:  # what requests raises is an OSError too
-        raise ValueError(
-            f"{url}: cannot be downloaded ({type(error).__name__}); run again, or give --archive FILE."
-        ) from None
+        reason = type(error).__name__
+    # Outside the handler, where the error no longer keeps the progress bar from closing its line.
+    raise ValueError(f"{url}: cannot be downloaded ({reason}); run again, or give --archive FILE.")
 
 
 def read_stacks(archive):

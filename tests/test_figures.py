@@ -1,0 +1,68 @@
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+import figures
+import record
+from model import unet
+
+
+def test_overlay_colours_found_missed_and_extra_membrane():
+    label = np.array([[False, False, True, True]])
+    mask = np.array([[False, True, False, True]])
+    picture = figures.overlay(np.ones((1, 4, 1), "float32"), label, mask)
+    assert picture.shape == (1, 4, 3)
+    found, missed, extra, cell = picture[0]
+    assert found.argmax() == 1  # green
+    assert missed.argmax() == 0  # orange
+    assert extra.argmax() == 2  # blue
+    assert cell.tolist() == [1, 1, 1]
+
+
+def test_curves_show_training_and_held_out(tmp_path):
+    rows = [
+        {"epoch": i, "seconds": 1, "loss": 1 / i, "accuracy": 0.9, "val_loss": 2 / i, "val_accuracy": 0.8}
+        for i in (1, 2)
+    ]
+    figure = figures.draw_curves(rows)
+    assert [axes.get_title() for axes in figure.axes] == ["loss", "accuracy"]
+    training, held_out = figure.axes[0].lines
+    assert training.get_ydata().tolist() == [1, 0.5]
+    assert held_out.get_ydata().tolist() == [2, 1]
+    figures.save(figure, tmp_path / "curves.png")
+    with Image.open(tmp_path / "curves.png") as picture:
+        assert picture.width > 800
+
+
+@pytest.mark.parametrize("depth", [1, 3])
+def test_the_network_is_drawn_from_the_model_itself(depth):
+    network = unet(width=2, depth=depth)
+    axes = figures.draw_network(network, side=64).axes[0]
+    kinds = [type(layer).__name__ for layer in network.layers]
+    assert len(axes.patches) == sum(kinds.count(kind) for kind in figures.LAYER_COLOURS)
+    texts = [text.get_text() for text in axes.texts]
+    assert texts.count("") == depth  # an arrow a skip
+    assert {f"{64 // 2**level}²" for level in range(depth + 1)} <= set(texts)
+    assert f"{network.count_params():,}" in axes.get_title()
+
+
+def test_command_makes_every_picture_of_the_readme(dataset, tmp_path):
+    run = tmp_path / "run"
+    run.mkdir()
+    unet(width=2, depth=1).save(run / "model.keras")
+    kept = record.Record(run)
+    kept.set_model(keras.saving.load_model(run / "model.keras"))
+    kept.on_epoch_begin(0)
+    kept.on_epoch_end(0, {"loss": 1, "val_loss": 1})
+    options = ["--data", str(dataset), "--run", str(run), "--out", str(tmp_path / "img")]
+    assert figures.main(options) == 0
+    names = {"section.png", "mask.png", "overlay.png", "curves.png", "network.png"}
+    assert {file.name for file in (tmp_path / "img").iterdir()} == names
+    with Image.open(tmp_path / "img" / "overlay.png") as picture:
+        assert picture.size == (53, 37)
+
+
+def test_command_without_a_run_says_so(dataset, tmp_path, capsys):
+    assert figures.main(["--data", str(dataset), "--run", str(tmp_path / "none")]) == 2
+    assert "none/model.keras: no such file" in capsys.readouterr().err
