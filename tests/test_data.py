@@ -101,7 +101,6 @@ def test_crops_depend_on_seed_epoch_and_index_alone():
     assert not np.array_equal(first[3][0], again[3][0])
 
 
-@pytest.mark.filterwarnings("ignore:The model does not have any trainable weights")
 @pytest.mark.parametrize("workers", [1, 2, 4])
 def test_fit_trains_on_the_same_batches_in_order_whatever_the_number_of_workers(workers):
     class SumOfImages(keras.losses.Loss):
