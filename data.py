@@ -201,8 +201,8 @@ class FollowEpochs(keras.callbacks.Callback):
         self.crops.epoch = epoch
         for i, layer in enumerate(self.model.layers):
             if hasattr(layer, "seed_generator"):
-                seed = np.random.SeedSequence((self.crops.seed, epoch, i)).generate_state(1)[0]
-                layer.seed_generator.state.assign([seed, 0])
+                seed = np.random.default_rng((self.crops.seed, epoch, i)).integers(2**31)
+                layer.seed_generator.state.assign([int(seed), 0])
 
 
 IMAGE_GENERATOR = ImageDataGenerator(**AFFINE, fill_mode="reflect", interpolation_order=1)

@@ -40,9 +40,8 @@ class Record(keras.callbacks.Callback):
         row = {"epoch": epoch + 1, "seconds": round(time.perf_counter() - self.started, 1), **logs}
         if not any(earlier["val_loss"] <= row["val_loss"] for earlier in self.rows):
             # A model around the same layers that was never compiled: without the optimiser the file is a third.
-            save_network(
-                keras.Model(self.model.inputs, self.model.outputs, name=self.model.name), self.run / "model.keras"
-            )
+            network = keras.Model(self.model.inputs[0], self.model.outputs[0], name=self.model.name)
+            save_network(network, self.run / "model.keras")
         self.rows.append(row)
         with data.whole_file(self.run / "history.csv") as temporary, temporary.open("w", newline="") as file:
             table = csv.DictWriter(file, row)
@@ -117,5 +116,6 @@ def find_differences(run, arguments):
 
 
 def device():
-    """The devices that Keras computes on and the backend it does so with: "cpu:0 (tensorflow)"."""
-    return f"{', '.join(map(str, keras.distribution.list_devices()))} ({keras.backend.backend()})"
+    """Where Keras computes and with what, found by asking a tensor: "CPU:0 (tensorflow)"."""
+    place = str(keras.ops.zeros(1).device).split("device:")[-1]
+    return f"{place} ({keras.backend.backend()})"
