@@ -29,6 +29,7 @@ PREDICTED = "_predict"
 AFFINE = {"rotation_range": 10, "shear_range": 5, "zoom_range": 0.1, "horizontal_flip": True, "vertical_flip": True}
 CONTRAST = 0.2
 BRIGHTNESS = 0.1
+NOISE = 0.08
 
 
 def find_images(folder):
@@ -214,7 +215,7 @@ def augment(image, label, rng):
     """Vary an image and its label in the same way.
 
     The image is interpolated linearly, the label takes its nearest value, so that no new values arise. Grey values
-    change in contrast and brightness.
+    change in contrast, brightness and noise.
 
     Parameters
     ----------
@@ -234,10 +235,11 @@ def augment(image, label, rng):
     quarter_turns = rng.integers(4)
     image = np.rot90(IMAGE_GENERATOR.apply_transform(image, transform), quarter_turns)
     label = np.rot90(LABEL_GENERATOR.apply_transform(label.astype("float32"), transform), quarter_turns)
-    contrast = 1 + rng.uniform(-CONTRAST, CONTRAST)
-    brightness = rng.uniform(-BRIGHTNESS, BRIGHTNESS)
+    contrast = np.float32(1 + rng.uniform(-CONTRAST, CONTRAST))
+    brightness = np.float32(rng.uniform(-BRIGHTNESS, BRIGHTNESS))
+    noise = np.float32(rng.uniform(0, NOISE)) * rng.standard_normal(image.shape, dtype="float32")
     middle = image.mean()
-    return (image - middle) * np.float32(contrast) + np.float32(middle + brightness), label
+    return (image - middle) * contrast + middle + brightness + noise, label
 
 
 class Sections(keras.utils.PyDataset):

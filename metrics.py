@@ -150,38 +150,7 @@ def thin_borders(interior):
 
 
 def contingency(label, interior):
-    """Joint shares of true and proposed segments over the pixels inside true segments.
-
-    Returns
-    -------
-    joint, truth, proposal : float arrays
-        Shares of each pair of segments, of each true segment (pixels on the proposal's lines included), of each
-        proposed segment.
-    on_lines : float
-        Share of the pixels on the proposal's lines.
-    count : int
-        Number of pixels that count: those inside true segments.
-    """
-    counted = ndimage.label(label)[0][label]
-    segments = thin_borders(interior)[label].astype(np.int64)
-    count = counted.size
-    pairs, occurrences = np.unique(counted * (segments.max(initial=0) + 1) + segments, return_counts=True)
-    off_lines = pairs % (segments.max(initial=0) + 1) > 0
-    proposal = np.bincount(segments) / max(count, 1)
-    return (
-        occurrences[off_lines] / max(count, 1),
-        np.bincount(counted)[1:] / max(count, 1),
-        proposal[1:],
-        float(proposal[0]) if count else 0.0,
-        count,
-    )
-
-
-def v_rand(label, interior):
-    """Foreground-restricted Rand score after border thinning, of one section.
-
-    The harmonic mean of the chances that two pixels of one proposed segment belong to one cell, and the reverse. A
-    counted pixel on a proposal's line is a segment of its own.
+    """Shares of the pixels inside cells that fall into each true and each proposed segment.
 
     Parameters
     ----------
@@ -192,31 +161,63 @@ def v_rand(label, interior):
 
     Returns
     -------
+    joint, truth, proposal : float arrays
+        Shares of the pairs of segments, of the true segments, and of the proposed segments. A pixel on a line between
+        proposed segments is a segment of its own, and left out of `joint` and `proposal`.
+    on_lines : float
+        The share of those pixels.
+    count : int
+        Number of pixels that count.
+    """
+    truth = ndimage.label(label)[0][label]
+    proposal = thin_borders(interior)[label].astype(np.int64)
+    count, segments = truth.size, proposal.max(initial=0) + 1
+    pairs, occurrences = np.unique(truth * segments + proposal, return_counts=True)
+    shares = np.bincount(proposal, minlength=1) / max(count, 1)
+    joint = occurrences[pairs % segments > 0] / max(count, 1)
+    return joint, np.bincount(truth)[1:] / max(count, 1), shares[1:], float(shares[0]), count
+
+
+def v_rand(label, interior):
+    """Foreground-restricted Rand score after border thinning, of one section.
+
+    The harmonic mean of two chances: that two pixels of one proposed segment belong to one cell, and that two pixels
+    of one cell belong to one proposed segment.
+
+    Parameters
+    ----------
+    label, interior : bool arrays (height, width)
+        As for `contingency`.
+
+    Returns
+    -------
     float in [0, 1]; 1 if no pixel counts.
     """
-    joint, truth, proposal, on_lines, count = contingency(label, interior)
-    if count == 0:
-        return 1.0
-    alone = on_lines / count
-    together = np.sum(joint**2) + alone
-    return float(2 * together / (np.sum(proposal**2) + alone + np.sum(truth**2)))
+    return rand_of(*contingency(label, interior))
 
 
 def v_info(label, interior):
     """Foreground-restricted information score after border thinning, of one section.
 
-    Twice the mutual information over the sum of the entropies, with the segments of `v_rand`.
-
-    Parameters and range are those of `v_rand`; 1 where both have a single segment.
+    Twice the mutual information of true and proposed segments over the sum of their entropies. Parameters and range
+    are those of `v_rand`; 1 where both have a single segment.
     """
-    joint, truth, proposal, on_lines, count = contingency(label, interior)
+    return information_of(*contingency(label, interior))
+
+
+def rand_of(joint, truth, proposal, on_lines, count):
+    """`v_rand` from a `contingency`."""
     if count == 0:
         return 1.0
-    alone = on_lines * np.log(count)
-    truth_entropy, proposal_entropy = entropy(truth), entropy(proposal) + alone
-    joint_entropy = entropy(joint) + alone
-    total = truth_entropy + proposal_entropy
-    return float(2 * (total - joint_entropy) / total) if total > 0 else 1.0
+    alone = on_lines / count
+    return float(2 * (np.sum(joint**2) + alone) / (np.sum(proposal**2) + alone + np.sum(truth**2)))
+
+
+def information_of(joint, truth, proposal, on_lines, count):
+    """`v_info` from a `contingency`."""
+    alone = on_lines * np.log(max(count, 1))
+    both = entropy(truth) + entropy(proposal) + alone
+    return float(2 * (both - entropy(joint) - alone) / both) if both > 0 else 1.0
 
 
 def entropy(shares):
@@ -239,9 +240,13 @@ def challenge_scores(labels, probabilities):
     -------
     dict with the best `v_rand` and `v_info`, and the `threshold` of the best `v_rand`.
     """
-    rand = [np.mean([v_rand(a, b > t) for a, b in zip(labels, probabilities, strict=True)]) for t in THRESHOLDS]
-    info = [np.mean([v_info(a, b > t) for a, b in zip(labels, probabilities, strict=True)]) for t in THRESHOLDS]
-    return {"v_rand": float(max(rand)), "v_info": float(max(info)), "threshold": THRESHOLDS[int(np.argmax(rand))]}
+    rand, information = [], []
+    for threshold in THRESHOLDS:
+        tables = [contingency(a, b > threshold) for a, b in zip(labels, probabilities, strict=True)]
+        rand.append(np.mean([rand_of(*shares) for shares in tables]))
+        information.append(np.mean([information_of(*shares) for shares in tables]))
+    best = int(np.argmax(rand))
+    return {"v_rand": float(rand[best]), "v_info": float(max(information)), "threshold": THRESHOLDS[best]}
 
 
 def table(rows):

@@ -59,8 +59,8 @@ def coded_pair(size=40):
 
 
 def test_augment_moves_image_and_label_alike(monkeypatch):
-    monkeypatch.setattr(data, "CONTRAST", 0)
-    monkeypatch.setattr(data, "BRIGHTNESS", 0)
+    for change in ("CONTRAST", "BRIGHTNESS", "NOISE"):
+        monkeypatch.setattr(data, change, 0)
     image, label = coded_pair()
     for seed in range(20):
         moved, moved_label = data.augment(image, label, np.random.default_rng(seed))
