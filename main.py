@@ -95,7 +95,7 @@ def parse(argv):
     add = parser.add_argument
     add("--data", type=Path, default=Path("data/membrane"), help="dataset: train/image, train/label, test")
     add("--epochs", type=check.positive, default=5, help="passes of --steps-per-epoch batches")
-    add("--steps-per-epoch", type=check.positive, default=100, help="batches an epoch")
+    add("--steps-per-epoch", type=check.positive, default=140, help="batches an epoch")
     add("--batch-size", type=check.positive, default=4, help="crops a batch")
     add("--crop", type=check.positive, default=256, help="side of a training crop in pixels")
     add("--model", choices=architectures(), default="unet", help="the function of model.py that builds the network")
