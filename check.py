@@ -30,61 +30,60 @@ def dataset(folder, fraction, crop):
     if not folder.is_dir():
         return [f"{folder}: no such folder; --data takes one with train/image and train/label in it."]
     train, test = folder / "train", folder / "test"
-    problems, sizes = check_pairs(train / "image", train / "label")
-    small = [(size, file) for file, size in sizes.items() if min(size) < crop]
+    problems, images = check_pairs(train / "image", train / "label")
+    labels = data.find_images(train / "label") if (train / "label").is_dir() else {}
+    problems += [f"{file}: has no label in {train / 'label'}." for file in images if file.stem not in labels]
+    small = [(array.shape, file) for file, array in images.items() if min(array.shape) < crop]
     if small:
-        size, file = min(small)
+        (height, width), file = min(small)
+        problems.append(f"{file}: its {height}x{width} pixels are less than --crop {crop}, in {len(small)} images so.")
+    if images and data.split(len(images), fraction)[0].stop < 1:
         problems.append(
-            f"{file}: its {size[0]}x{size[1]} pixels are less than --crop {crop}, in {len(small)} images so."
-        )
-    if sizes and not 1 <= round(len(sizes) * fraction) < len(sizes):
-        problems.append(
-            f"{train / 'image'}: {len(sizes)} images cannot be split with --validation-fraction {fraction}; "
+            f"{train / 'image'}: {len(images)} images cannot be split with --validation-fraction {fraction}; "
             "at least one has to be trained on and one held out."
         )
     if (test / "label").is_dir():
         problems += check_pairs(test, test / "label")[0]
     elif test.is_dir():
-        problems += check_arrays(data.find_images(test).values())[1]
+        problems += read_all(data.find_images(test).values())[1]
     return problems
 
 
 def check_pairs(image_folder, label_folder):
-    """Problems of a folder of images and of their labels, and the sizes of the images by file."""
+    """Problems of a folder of images and of the labels that belong to them, and the images' arrays by file."""
     missing = [f"{folder}: no such folder." for folder in (image_folder, label_folder) if not folder.is_dir()]
     if missing:
         return missing, {}
-    images, labels = data.find_images(image_folder), data.find_images(label_folder)
-    problems = [f"{images[stem]}: has no label in {label_folder}." for stem in images if stem not in labels]
-    problems += [f"{labels[stem]}: has no image in {image_folder}." for stem in labels if stem not in images]
-    if not images and not labels:
+    image_files, label_files = data.find_images(image_folder), data.find_images(label_folder)
+    images, problems = read_all(image_files.values())
+    labels, label_problems = read_all(label_files.values())
+    problems += label_problems
+    if not image_files:
         problems.append(f"{image_folder}: no images in it ({', '.join(data.SUFFIXES)}).")
-    image_values, image_problems = check_arrays(images.values())
-    label_values, label_problems = check_arrays(labels.values())
-    problems += image_problems + label_problems
-    sizes = {file: size for file, (size, _) in image_values.items()}
-    for stem in images.keys() & labels.keys():
-        size, (label_size, _) = sizes.get(images[stem]), label_values.get(labels[stem], (None, None))
-        if size and label_size and size != label_size:
-            problems.append(f"{labels[stem]}: its size {label_size} is not that of its image, {size}.")
-    problems += check_label_values({file: values for file, (_, values) in label_values.items()}, label_folder)
-    return problems, sizes
+    for stem, file in label_files.items():
+        if stem not in image_files:
+            problems.append(f"{file}: has no image in {image_folder}.")
+        elif file in labels and image_files[stem] in images:
+            size, expected = labels[file].shape, images[image_files[stem]].shape
+            if size != expected:
+                problems.append(f"{file}: its size {size} is not that of its image, {expected}.")
+    return problems + check_label_values(labels, label_folder), images
 
 
-def check_arrays(files):
-    """Sizes and values of the files that can be read, and the problems of the others."""
-    found, problems = {}, []
+def read_all(files):
+    """Arrays of the files that can be read, by file, and the problems of the others."""
+    arrays, problems = {}, []
     for file in files:
         try:
-            array = data.read_array(file)
-            found[file] = array.shape, set(np.unique(array).tolist())
+            arrays[file] = data.read_array(file)
         except ValueError as error:
             problems.append(str(error))
-    return found, problems
+    return arrays, problems
 
 
-def check_label_values(values, folder):
+def check_label_values(labels, folder):
     """Problems with the values of labels, which have to be two in all."""
+    values = {file: set(np.unique(label).tolist()) for file, label in labels.items()}
     together = set().union(*values.values())
     if not values or len(together) == 2:
         return []
@@ -112,6 +111,13 @@ def positive(text):
     if int(text) <= 0:
         raise argparse.ArgumentTypeError(f"expected a number above 0, found {text}")
     return int(text)
+
+
+def share(text):
+    """A float between 0 and 1, for argparse."""
+    if not 0 < float(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected a number between 0 and 1, found {text}")
+    return float(text)
 
 
 def rate(text):

@@ -102,7 +102,7 @@ def parse(argv):
     add("--width", type=check.positive, default=16, help="channels at full resolution; 64 in the paper")
     add("--depth", type=check.positive, default=4, help="how many times the image is halved")
     add("--learning-rate", type=check.rate, default=3e-3, help="Adam's, at the start; it falls to 0 along a cosine")
-    add("--validation-fraction", type=float, default=0.2, help="share of train/ held out, its last sections")
+    add("--validation-fraction", type=check.share, default=0.2, help="share of train/ held out, its last sections")
     add("--seed", type=int, default=0, help="of weights, crops and dropout")
     add("--run", type=Path, help="folder of the run (default: runs/<name of the data folder>)")
     add("--resume", action="store_true", help="go on after the last finished epoch, with the run's own arguments")
@@ -130,17 +130,14 @@ def main(argv=None):
         record.open_run(arguments.run, vars(arguments))
         scores = train(arguments)
     except KeyboardInterrupt:
-        print(
-            f"\nStopped. What had finished is whole in {arguments.run}; --resume goes on from there.", file=sys.stderr
-        )
+        print(f"\nStopped. {record.state(arguments.run)}", file=sys.stderr)
         return 130
     except OSError as error:
-        print(f"{error.filename or arguments.run}: {error.strerror}; --resume goes on from there.", file=sys.stderr)
+        print(f"\nmain.py: {error}. {record.state(arguments.run)}", file=sys.stderr)
         return 2
     print(metrics.table(scores))
-    print(
-        f"constant: the accuracy of one answer for every pixel. Masks: {arguments.data / 'test'}, run: {arguments.run}."
-    )
+    print("constant: the accuracy of one answer for every pixel")
+    print(f"Masks are in {arguments.data / 'test'}, the network and its record in {arguments.run}.")
     return 0
 
 

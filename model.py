@@ -5,7 +5,7 @@ Source: Ronneberger, Fischer, Brox, "U-Net: Convolutional Networks for Biomedica
 
 - convolutions are padded ("same"), so a mask has the size of its image; the paper's lose a border;
 - batch normalisation follows the second convolution of each level, which keeps a short training from collapsing to a
-  constant grey answer (after every convolution it costs a quarter of the speed and gains nothing);
+  constant grey answer (after both it was slower, and no better);
 - one sigmoid channel, on the full width, answers a question of two classes; the paper uses a softmax over two;
 - dropout follows both the last level before the bottom and the bottom itself, as in zhixuhao/unet.
 

@@ -115,6 +115,13 @@ def find_differences(run, arguments):
     ]
 
 
+def state(run):
+    """What is left of a run that was stopped, in a sentence."""
+    if not (run / "last.keras").is_file():
+        return "No epoch had finished."
+    return f"{len(read_history(run / 'history.csv'))} epochs are kept in {run}; --resume goes on from there."
+
+
 def device():
     """Where Keras computes and with what, found by asking a tensor: "CPU:0 (tensorflow)"."""
     place = str(keras.ops.zeros(1).device).split("device:")[-1]

@@ -99,6 +99,11 @@ def test_unlabelled_test_images_are_checked(dataset):
     assert "test/b.png: cannot be read" in problems(dataset)[0]
 
 
+def test_test_images_need_no_label_each(dataset):
+    (dataset / "test" / "label" / "a.png").unlink()
+    assert problems(dataset) == []
+
+
 def test_writable(tmp_path):
     assert check.writable(tmp_path / "new" / "folder") == []
     assert not (tmp_path / "new").exists()

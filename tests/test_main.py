@@ -78,7 +78,7 @@ def test_ctrl_c_and_resume_end_like_an_undisturbed_run(train, tmp_path, monkeypa
     with monkeypatch.context() as patched:
         patched.setattr(record, "Record", stop_after(1))
         assert train("--run", "broken") == 130
-    assert "--resume" in capsys.readouterr().err
+    assert "Stopped. 1 epochs are kept in broken; --resume" in capsys.readouterr().err
     keras.saving.load_model(tmp_path / "broken" / "model.keras")
     assert len(record.read_history(tmp_path / "broken" / "history.csv")) == 1
     assert train("--run", "broken", "--resume") == 0
@@ -90,9 +90,10 @@ def test_ctrl_c_and_resume_end_like_an_undisturbed_run(train, tmp_path, monkeypa
     assert [row["loss"] for row in histories[1]] == pytest.approx([row["loss"] for row in histories[0]], rel=1e-5)
 
 
-def test_ctrl_c_before_the_first_epoch_leaves_no_model(train, tmp_path, monkeypatch):
+def test_ctrl_c_before_the_first_epoch_leaves_no_model(train, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(record, "Record", stop_after(0))
     assert train() == 130
+    assert "No epoch had finished" in capsys.readouterr().err
     assert [file.name for file in (tmp_path / "runs" / "cells").iterdir()] == ["run.json"]
 
 
@@ -139,7 +140,7 @@ def test_a_full_disk_is_one_sentence(train, monkeypatch, capsys):
     assert "No space left on device" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("option", ["--epochs", "--crop", "--learning-rate"])
+@pytest.mark.parametrize("option", ["--epochs", "--crop", "--learning-rate", "--validation-fraction"])
 def test_numbers_out_of_range_are_refused(train, option, capsys):
     with pytest.raises(SystemExit) as stopped:
         train(option, "0")
