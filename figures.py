@@ -49,10 +49,10 @@ def overlay(image, label, mask):
 
 def draw_overlay(image, label, mask):
     """Figure of a section, its label, its mask and the overlay of the three; arrays as in `overlay`."""
-    figure = Figure(figsize=(14, 4), layout="constrained")
+    figure = Figure(figsize=(14, 4.4), layout="constrained")
     pictures = {"section": image[..., 0], "label": label, "mask": mask, "overlay": overlay(image, label, mask)}
     for axes, (title, picture) in zip(figure.subplots(1, 4), pictures.items(), strict=True):
-        axes.imshow(picture, cmap="gray", interpolation="nearest")
+        axes.imshow(picture, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
         axes.set_title(title)
         axes.axis("off")
     names = {"membrane found": FOUND, "missed": MISSED, "extra": EXTRA}
@@ -96,7 +96,7 @@ def draw_curves(rows):
         axes.plot(
             epochs, [row[f"val_{name}"] for row in rows], "o-", color="#0072B2", label="held out (whole sections)"
         )
-        axes.set(xlabel="epoch", title=name.replace("_", " "))
+        axes.set(xlabel="epoch", title=name.replace("_", " ").replace("iou", "IoU"))
         axes.xaxis.get_major_locator().set_params(integer=True)
         axes.grid(alpha=0.3)
     axes.legend()
