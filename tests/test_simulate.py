@@ -33,10 +33,12 @@ def test_the_script_makes_the_bundled_set(part, k, image, label):
 
 
 def test_smear_by_hand():
-    # A membrane of half thickness 2 that stands upright fills the whole section, or none of it beside.
-    assert simulate.smear(np.array([0.0, 1.9, 3.0]), np.array([0.0, 0.0, 0.0]), 2) == pytest.approx([1, 1, 0], abs=0.01)
-    # One that lies flat (distance changes by 1 a pixel of depth) fills 4 pixels of the thickness.
-    assert simulate.smear(np.array([0.0]), np.array([1.0]), 2) == pytest.approx([4 / simulate.THICKNESS])
+    half = simulate.MEMBRANE
+    # A membrane that stands upright fills the whole section, or none of it beside.
+    assert simulate.smear(np.array([0, half - 0.1, half + 0.5]), np.zeros(3)) == pytest.approx([1, 1, 0])
+    # One that lies flat (its distance changes by 1 a pixel of depth) fills as much of the section as it is thick.
+    share = 2 * half / simulate.THICKNESS
+    assert simulate.smear(np.zeros(1), np.ones(1)) == pytest.approx([simulate.SATURATION * share])
 
 
 def test_drop_small_by_hand():

@@ -30,6 +30,7 @@ THICKNESS = 12.5  # 50 nm
 MARGIN = 100
 LARGEST_RADIUS = 80
 MEMBRANE = 2.4  # half the thickness of two membranes and the cleft between them
+SATURATION = 1.8  # stain is fully dark where membrane fills 1 / SATURATION of the section's thickness
 
 BOX = np.array([SECTIONS * THICKNESS, SIDE, SIDE])
 
@@ -218,15 +219,15 @@ def dots(rng):
 
 
 def smear(distance, steepness):
-    """Share of a section's thickness that is membrane, where its plane is `distance` away and tilted.
+    """Darkness, from 0 to 1, of a membrane whose plane is `distance` away and tilted.
 
-    Along z the distance changes by `steepness` a pixel, so the membrane fills an interval of z; what counts is its
-    overlap with the section.
+    Along z the distance changes by `steepness` a pixel, so the membrane fills an interval of z; what counts is which
+    share of the section's thickness that is.
     """
     steepness = np.maximum(steepness, 0.05)
     top = np.minimum((MEMBRANE - distance) / steepness, THICKNESS / 2)
     bottom = np.maximum((-MEMBRANE - distance) / steepness, -THICKNESS / 2)
-    return np.minimum(1.8 * np.maximum(top - bottom, 0) / THICKNESS, 1)
+    return np.minimum(SATURATION * np.maximum(top - bottom, 0) / THICKNESS, 1)
 
 
 def drop_small(mask, pixels):
