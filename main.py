@@ -133,7 +133,8 @@ def main(argv=None):
         print(f"\nStopped. {record.state(arguments.run)}", file=sys.stderr)
         return 130
     except OSError as error:
-        print(f"\nmain.py: {error}. {record.state(arguments.run)}", file=sys.stderr)
+        place = error.filename or arguments.run
+        print(f"\nmain.py: {place}: {error.strerror}. {record.state(arguments.run)}", file=sys.stderr)
         return 2
     print(metrics.table(scores))
     print("constant: the accuracy of one answer for every pixel")
