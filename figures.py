@@ -70,7 +70,7 @@ def draw_pairs(images, labels):
     images : sequence of float arrays (height, width, channels) in [0, 1]
     labels : sequence of arrays (height, width) or (height, width, 1)
     """
-    figure = Figure(figsize=(3 * len(images), 6), layout="constrained")
+    figure = Figure(figsize=(2.2 * len(images), 4.4), layout="constrained")
     for axes, pair in zip(
         figure.subplots(2, len(images), squeeze=False).T, zip(images, labels, strict=True), strict=True
     ):
