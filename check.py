@@ -113,6 +113,13 @@ def positive(text):
     return int(text)
 
 
+def natural(text):
+    """An int of 0 or more, for argparse."""
+    if int(text) < 0:
+        raise argparse.ArgumentTypeError(f"expected 0 or more, found {text}")
+    return int(text)
+
+
 def share(text):
     """A float between 0 and 1, for argparse."""
     if not 0 < float(text) < 1:

@@ -16,9 +16,7 @@ from pathlib import Path
 
 import keras
 import numpy as np
-from keras._tf_keras.keras.preprocessing.image import (
-    ImageDataGenerator,
-)  # what tensorflow.keras shows, without its import
+from keras._tf_keras.keras.preprocessing.image import ImageDataGenerator  # tensorflow.keras's, without TensorFlow
 from PIL import Image
 
 SUFFIXES = (".png",)
@@ -62,7 +60,7 @@ def find_images(folder):
 
 def natural_order(file):
     """Sort key that puts section2.png before section10.png."""
-    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", Path(file).stem)]
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", Path(file).stem)]
 
 
 def read_array(file):

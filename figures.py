@@ -175,9 +175,12 @@ def main(argv=None):
     arguments = parser.parse_args(argv)
     try:
         network = predict.load_network(arguments.run / "model.keras")
-        stem, file = next(iter(data.find_images(arguments.data / "test").items()))
-        image = data.read_image(file)
-        label = data.read_labels([data.find_images(arguments.data / "test" / "label")[stem]])[0]
+        labels = data.find_images(arguments.data / "test" / "label")
+        if not labels:
+            raise ValueError(f"{arguments.data / 'test' / 'label'}: no labels in this folder.")
+        stem = next(iter(labels))
+        image = data.read_image(data.find_images(arguments.data / "test")[stem])
+        label = data.read_labels(labels.values())[0]
     except ValueError as error:
         print(f"figures.py: {error}", file=sys.stderr)
         return 2

@@ -103,8 +103,8 @@ def parse(argv):
     add("--depth", type=check.positive, default=4, help="how many times the image is halved")
     add("--learning-rate", type=check.rate, default=3e-3, help="Adam's, at the start; it falls to 0 along a cosine")
     add("--validation-fraction", type=check.share, default=0.2, help="share of train/ held out, its last sections")
-    add("--seed", type=int, default=0, help="of weights, crops and dropout")
-    add("--run", type=Path, help="folder of the run (default: runs/<name of the data folder>)")
+    add("--seed", type=check.natural, default=0, help="of weights, crops and dropout")
+    add("--run", type=Path, help="folder of the run; runs/<name of the data folder> if none is named")
     add("--resume", action="store_true", help="go on after the last finished epoch, with the run's own arguments")
     arguments = parser.parse_args(argv)
     arguments.run = arguments.run or Path("runs") / arguments.data.resolve().name

@@ -112,11 +112,10 @@ def score_folder(predicted, labels):
         raise ValueError(f"{labels}: no labels in this folder.")
     rows = {}
     for (stem, file), label in zip(files.items(), data.read_labels(files.values()), strict=True):
-        mask = data.read_array(find_mask(predicted, stem)) > 127
+        mask_file = find_mask(predicted, stem)
+        mask = data.read_array(mask_file) > 127
         if mask.shape != label.shape:
-            raise ValueError(
-                f"{find_mask(predicted, stem)}: its size {mask.shape} is not that of {file}, {label.shape}."
-            )
+            raise ValueError(f"{mask_file}: its size {mask.shape} is not that of {file}, {label.shape}.")
         rows[stem] = scores(label, mask)
     return rows
 

@@ -110,7 +110,7 @@ def parse(argv):
     )
     parser.add_argument("input", type=Path, metavar="INPUT", help="an image or a folder of images")
     parser.add_argument("--model", type=Path, default=Path("runs/membrane/model.keras"), help="the trained network")
-    parser.add_argument("--out", type=Path, help="folder for the masks (default: beside the images)")
+    parser.add_argument("--out", type=Path, help="folder for the masks; that of the images if none is named")
     parser.add_argument("--threshold", type=float, default=THRESHOLD, help="white where the probability is above")
     parser.add_argument("--probability", action="store_true", help="write <stem>_probability.tif too")
     return parser.parse_args(argv)

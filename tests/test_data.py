@@ -15,6 +15,13 @@ def test_find_images_in_natural_order_without_predictions_and_foreign_files(tmp_
         data.find_images(tmp_path / "nowhere")
 
 
+def test_natural_order_takes_any_name(tmp_path):
+    for name in ("².png", "細胞 10.png", "細胞 9.png"):
+        (tmp_path / name).touch()
+    assert set(data.find_images(tmp_path)) == {"²", "細胞 9", "細胞 10"}
+    assert [stem for stem in data.find_images(tmp_path) if stem != "²"] == ["細胞 9", "細胞 10"]
+
+
 def test_read_image_scales_by_dtype_not_by_content(tmp_path):
     save(np.array([[0, 51], [102, 51]], np.uint8), tmp_path / "dark.png")
     image = data.read_image(tmp_path / "dark.png")

@@ -140,12 +140,14 @@ def test_a_full_disk_is_one_sentence(train, monkeypatch, capsys):
     assert "No space left on device" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("option", ["--epochs", "--crop", "--learning-rate", "--validation-fraction"])
+@pytest.mark.parametrize(
+    "option", ["--epochs=0", "--crop=0", "--learning-rate=0", "--validation-fraction=0", "--seed=-1"]
+)
 def test_numbers_out_of_range_are_refused(train, option, capsys):
     with pytest.raises(SystemExit) as stopped:
-        train(option, "0")
+        train(option)
     assert stopped.value.code == 2
-    assert "0" in capsys.readouterr().err
+    assert f"found {option.split('=')[1]}" in capsys.readouterr().err
 
 
 def test_any_function_of_the_model_file_can_be_trained(train, tmp_path, monkeypatch):
