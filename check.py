@@ -1,12 +1,29 @@
 """Check a dataset and its options before work: every problem at once, each with its file and its mend."""
 
 import argparse
+import inspect
 import tempfile
 from pathlib import Path
 
+import keras
 import numpy as np
 
 import data
+import formats
+import metrics
+import model
+import record
+
+
+def everything(arguments):
+    """List everything that would stop a run of main.py, before it starts."""
+    problems = dataset(arguments.data, arguments.validation_fraction, arguments.crop)
+    problems += writable(arguments.run) + writable(arguments.data / "test")
+    if arguments.crop % 2**arguments.depth:
+        problems.append(f"--crop {arguments.crop}: not divisible by 2^{arguments.depth}, as --depth needs.")
+    if arguments.resume:
+        problems += record.find_differences(arguments.run, vars(arguments))
+    return problems
 
 
 def dataset(folder, fraction, crop):
@@ -31,7 +48,7 @@ def dataset(folder, fraction, crop):
         return [f"{folder}: no such folder; --data takes one with train/image and train/label in it."]
     train, test = folder / "train", folder / "test"
     problems, images = check_pairs(train / "image", train / "label")
-    labels = data.find_images(train / "label") if (train / "label").is_dir() else {}
+    labels = formats.find_images(train / "label") if (train / "label").is_dir() else {}
     problems += [f"{file}: has no label in {train / 'label'}." for file in images if file.stem not in labels]
     small = [(array.shape, file) for file, array in images.items() if min(array.shape) < crop]
     if small:
@@ -45,7 +62,7 @@ def dataset(folder, fraction, crop):
     if (test / "label").is_dir():
         problems += check_pairs(test, test / "label")[0]
     elif test.is_dir():
-        problems += read_all(data.find_images(test).values())[1]
+        problems += read_all(formats.find_images(test).values())[1]
     return problems
 
 
@@ -54,12 +71,12 @@ def check_pairs(image_folder, label_folder):
     missing = [f"{folder}: no such folder." for folder in (image_folder, label_folder) if not folder.is_dir()]
     if missing:
         return missing, {}
-    image_files, label_files = data.find_images(image_folder), data.find_images(label_folder)
+    image_files, label_files = formats.find_images(image_folder), formats.find_images(label_folder)
     images, problems = read_all(image_files.values())
     labels, label_problems = read_all(label_files.values())
     problems += label_problems
     if not image_files:
-        problems.append(f"{image_folder}: no images in it ({', '.join(data.SUFFIXES)}).")
+        problems.append(f"{image_folder}: no images in it ({', '.join(formats.SUFFIXES)}).")
     for stem, file in label_files.items():
         if stem not in image_files:
             problems.append(f"{file}: has no image in {image_folder}.")
@@ -75,7 +92,7 @@ def read_all(files):
     arrays, problems = {}, []
     for file in files:
         try:
-            arrays[file] = data.read_array(file)
+            arrays[file] = formats.read_array(file)
         except ValueError as error:
             problems.append(str(error))
     return arrays, problems
@@ -96,6 +113,32 @@ def check_label_values(labels, folder):
     return [f"{file}: holds {len(values[file])} values, {sorted(values[file])[:4]} and so on; {mend}" for file in many]
 
 
+class Learning(keras.callbacks.Callback):
+    """Say so, in one line, if the network has learned nothing in its first epoch.
+
+    Parameters
+    ----------
+    sections : batches.Sections
+        What is held out.
+    """
+
+    def __init__(self, sections):
+        super().__init__()
+        self.sections = sections
+
+    def on_epoch_end(self, epoch, logs=None):
+        if epoch > 0:
+            return
+        constant = np.mean([metrics.constant_accuracy(label) for label in self.sections.labels])
+        answers = self.model.predict_on_batch(self.sections[0][0])
+        if logs["val_accuracy"] <= constant or np.ptp(answers) < 0.01:
+            print(
+                f"\nNothing learned in the first epoch: accuracy {logs['val_accuracy']:.4f} on what is held out, where "
+                f"one answer for every pixel has {constant:.4f}. Likely causes: labels that do not belong to their "
+                "images, a --learning-rate too high or too low, too few --steps-per-epoch. Going on."
+            )
+
+
 def writable(folder):
     """Problems with writing to a folder that exists, or that would have to be made."""
     existing = next(parent for parent in (folder, *folder.parents) if parent.exists())
@@ -104,6 +147,12 @@ def writable(folder):
     except OSError as error:
         return [f"{existing}: cannot be written to ({error.strerror}); {folder} is needed for results."]
     return []
+
+
+def architectures():
+    """Names of the functions of model.py that build a network: those with a `depth`."""
+    functions = inspect.getmembers(model, inspect.isfunction)
+    return [name for name, function in functions if "depth" in inspect.signature(function).parameters]
 
 
 def positive(text):

@@ -13,7 +13,9 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 
+import cells
 import data
+import formats
 import predict
 import record
 
@@ -153,13 +155,13 @@ def nearest_drawn(tensor, place):
 
 def save(figure, path):
     """Write a figure as PNG, whole or not at all."""
-    with data.whole_file(path) as temporary:
+    with formats.whole_file(path) as temporary:
         figure.savefig(temporary, dpi=110)
 
 
 def save_picture(picture, path):
     """Write an array as PNG: bool or float in [0, 1], (height, width) or (height, width, 3)."""
-    with data.whole_file(path) as temporary:
+    with formats.whole_file(path) as temporary:
         matplotlib.image.imsave(temporary, np.asarray(picture, float), cmap="gray", vmin=0, vmax=1)
 
 
@@ -174,17 +176,17 @@ def main(argv=None):
     parser.add_argument("--out", type=Path, default=Path("img"), help="folder for the pictures")
     arguments = parser.parse_args(argv)
     try:
-        network = predict.load_network(arguments.run / "model.keras")
-        labels = data.find_images(arguments.data / "test" / "label")
+        network, settings = predict.load_network(arguments.run / "model.keras")
+        labels = formats.find_images(arguments.data / "test" / "label")
         if not labels:
             raise ValueError(f"{arguments.data / 'test' / 'label'}: no labels in this folder.")
         stem = next(iter(labels))
-        image = data.read_image(data.find_images(arguments.data / "test")[stem])
+        image = data.read_image(formats.find_images(arguments.data / "test")[stem])
         label = data.read_labels(labels.values())[0]
     except ValueError as error:
         print(f"figures.py: {error}", file=sys.stderr)
         return 2
-    mask = predict.predict(network, image) > predict.THRESHOLD
+    mask = cells.to_mask(predict.predict(network, image), settings["border"])
     arguments.out.mkdir(parents=True, exist_ok=True)
     save_picture(image[..., 0], arguments.out / "section.png")
     save_picture(mask, arguments.out / "mask.png")

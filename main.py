@@ -9,28 +9,28 @@ written beside the test images.
 """
 
 import argparse
-import inspect
 import sys
 from pathlib import Path
 
 import keras
 
+import batches
+import cells
 import check
 import data
 import figures
+import formats
 import metrics
 import model
 import predict
 import record
 
 
-def train(arguments):
+def train(arguments, callbacks=()):
     """The recipe: load, split, build, fit, predict, score, draw.
 
-    Returns
-    -------
-    dict of dict
-        Mean scores of the held-out sections and, where there are labels, of the test images.
+    `arguments` are those of `parse`; `callbacks` of Keras join the recipe's own. Returns the mean scores, as a dict of
+    dicts, of the held-out sections and, where there are labels, of the test images.
     """
     run, test = arguments.run, arguments.data / "test"
     keras.utils.set_random_seed(arguments.seed)
@@ -50,23 +50,27 @@ def train(arguments):
         )
     epoch = int(network.optimizer.iterations) // arguments.steps_per_epoch
     size = arguments.crop, arguments.batch_size, arguments.steps_per_epoch
-    crops = data.Crops(images[training], labels[training], *size, arguments.seed)
-    sections = data.Sections(images[held_out], labels[held_out], 2**arguments.depth)
+    variations = {name: getattr(arguments, name) for name in ("turns", "grey", "elastic", "border_weight")}
+    crops = batches.Crops(images[training], labels[training], *size, arguments.seed, **variations)
+    sections = batches.Sections(images[held_out], labels[held_out], 2**arguments.depth)
     kept = record.Record(run, epoch)
     network.fit(
         crops,
         validation_data=sections,
         initial_epoch=epoch,
         epochs=arguments.epochs,
-        callbacks=[data.FollowEpochs(crops), kept],
+        callbacks=[batches.FollowEpochs(crops), kept, check.Learning(sections), *callbacks],
         shuffle=False,
     )
 
-    network = predict.load_network(run / "model.keras")
-    masks = [predict.predict(network, image) > predict.THRESHOLD for image in images[held_out]]
+    network, _ = predict.load_network(run / "model.keras")
+    maps = [predict.predict(network, image) for image in images[held_out]]
+    border = cells.choose_border(labels[held_out], maps)
+    record.save_network(network, run / "model.keras", border=border)
+    masks = [cells.to_mask(probability, border) for probability in maps]
     scores = {"held out": metrics.mean_scores(map(metrics.scores, labels[held_out], masks))}
     if test.is_dir():
-        predict.write_masks(network, data.find_images(test), test)
+        predict.write_masks(network, formats.find_images(test), test, border)
         if (test / "label").is_dir():
             scores["test"] = metrics.mean_scores(metrics.score_folder(test, test / "label").values())
     seconds = sum(row["seconds"] for row in kept.rows)
@@ -74,17 +78,6 @@ def train(arguments):
     figures.save(figures.draw_curves(kept.rows), run / "curves.png")
     figures.save(figures.draw_overlay(images[held_out][0], labels[held_out][0], masks[0]), run / "overlay.png")
     return scores
-
-
-def find_problems(arguments):
-    """List everything that would stop the run, before it starts."""
-    problems = check.dataset(arguments.data, arguments.validation_fraction, arguments.crop)
-    problems += check.writable(arguments.run) + check.writable(arguments.data / "test")
-    if arguments.crop % 2**arguments.depth:
-        problems.append(f"--crop {arguments.crop}: not divisible by 2^{arguments.depth}, as --depth needs.")
-    if arguments.resume:
-        problems += record.find_differences(arguments.run, vars(arguments))
-    return problems
 
 
 def parse(argv):
@@ -98,10 +91,26 @@ def parse(argv):
     add("--steps-per-epoch", type=check.positive, default=140, help="batches an epoch")
     add("--batch-size", type=check.positive, default=4, help="crops a batch")
     add("--crop", type=check.positive, default=256, help="side of a training crop in pixels")
-    add("--model", choices=architectures(), default="unet", help="the function of model.py that builds the network")
+    add(
+        "--model",
+        choices=check.architectures(),
+        default="unet",
+        help="the function of model.py that builds the network",
+    )
     add("--width", type=check.positive, default=16, help="channels at full resolution; 64 in the paper")
     add("--depth", type=check.positive, default=4, help="how many times the image is halved")
     add("--learning-rate", type=check.rate, default=3e-3, help="Adam's, at the start; it falls to 0 along a cosine")
+    add("--turns", action=argparse.BooleanOptionalAction, default=True, help="train on the eight flips and rotations")
+    add(
+        "--grey",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="train on changes of contrast, brightness and noise",
+    )
+    add("--elastic", type=check.natural, default=0, help="pixels of elastic deformation in training; 10 in the paper")
+    add(
+        "--border-weight", type=check.natural, default=0, help="w0 of the narrow borders between cells; 10 in the paper"
+    )
     add("--validation-fraction", type=check.share, default=0.2, help="share of train/ held out, its last sections")
     add("--seed", type=check.natural, default=0, help="of weights, crops and dropout")
     add("--run", type=Path, help="folder of the run; runs/<name of the data folder> if none is named")
@@ -114,15 +123,9 @@ def parse(argv):
     return arguments
 
 
-def architectures():
-    """Names of the functions of model.py that build a network: those with a `depth`."""
-    functions = inspect.getmembers(model, inspect.isfunction)
-    return [name for name, function in functions if "depth" in inspect.signature(function).parameters]
-
-
 def main(argv=None):
     arguments = parse(argv)
-    problems = find_problems(arguments)
+    problems = check.everything(arguments)
     if problems:
         print(*problems, sep="\n", file=sys.stderr)
         return 2

@@ -19,6 +19,7 @@ from scipy import ndimage
 from skimage.segmentation import watershed
 
 import data
+import formats
 
 THRESHOLDS = tuple(i / 10 for i in range(11))
 
@@ -107,13 +108,13 @@ def score_folder(predicted, labels):
     ValueError
         If a label has no mask, or one of another size, or a file cannot be read.
     """
-    files = data.find_images(labels)
+    files = formats.find_images(labels)
     if not files:
         raise ValueError(f"{labels}: no labels in this folder.")
     rows = {}
     for (stem, file), label in zip(files.items(), data.read_labels(files.values()), strict=True):
         mask_file = find_mask(predicted, stem)
-        mask = data.read_array(mask_file) > 127
+        mask = formats.read_array(mask_file) > 127
         if mask.shape != label.shape:
             raise ValueError(f"{mask_file}: its size {mask.shape} is not that of {file}, {label.shape}.")
         rows[stem] = scores(label, mask)
@@ -122,10 +123,10 @@ def score_folder(predicted, labels):
 
 def find_mask(folder, stem):
     """The mask of a stem: <stem>_predict.png, or <stem>.png where the folder holds masks alone."""
-    for name in (f"{stem}{data.PREDICTED}.png", f"{stem}.png"):
+    for name in (f"{stem}{formats.PREDICTED}.png", f"{stem}.png"):
         if (Path(folder) / name).is_file():
             return Path(folder) / name
-    raise ValueError(f"{folder}: no mask {stem}{data.PREDICTED}.png for the label {stem}.")
+    raise ValueError(f"{folder}: no mask {stem}{formats.PREDICTED}.png for the label {stem}.")
 
 
 def thin_borders(interior):
@@ -266,7 +267,7 @@ def main(argv=None):
     try:
         rows = score_folder(arguments.predicted, arguments.labels)
         print(table({**rows, "mean": mean_scores(rows.values())}))
-        files = data.find_images(arguments.labels)
+        files = formats.find_images(arguments.labels)
         maps = [arguments.predicted / f"{stem}_probability.tif" for stem in files]
         if all(file.is_file() for file in maps):
             best = challenge_scores(data.read_labels(files.values()), [tifffile.imread(file) for file in maps])

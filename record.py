@@ -9,12 +9,15 @@ import csv
 import json
 import platform
 import time
+import zipfile
 from importlib.metadata import version
 from pathlib import Path
 
 import keras
 
-import data
+import formats
+
+SETTINGS = "settings.json"
 
 
 class Record(keras.callbacks.Callback):
@@ -43,7 +46,7 @@ class Record(keras.callbacks.Callback):
             network = keras.Model(self.model.inputs[0], self.model.outputs[0], name=self.model.name)
             save_network(network, self.run / "model.keras")
         self.rows.append(row)
-        with data.whole_file(self.run / "history.csv") as temporary, temporary.open("w", newline="") as file:
+        with formats.whole_file(self.run / "history.csv") as temporary, temporary.open("w", newline="") as file:
             table = csv.DictWriter(file, row)
             table.writeheader()
             table.writerows(self.rows)
@@ -51,10 +54,18 @@ class Record(keras.callbacks.Callback):
         save_network(self.model, self.run / "last.keras")
 
 
-def save_network(network, path):
-    """Save a network, whole or not at all."""
-    with data.whole_file(path) as temporary:
+def save_network(network, path, **settings):
+    """Save a network, whole or not at all, with the settings of its masks beside it in the archive."""
+    with formats.whole_file(path) as temporary:
         network.save(temporary)
+        with zipfile.ZipFile(temporary, "a") as archive:
+            archive.writestr(SETTINGS, json.dumps(settings))
+
+
+def read_settings(path):
+    """The settings that a network was saved with; an empty dict for a network that others have saved."""
+    with zipfile.ZipFile(path) as archive:
+        return json.loads(archive.read(SETTINGS)) if SETTINGS in archive.namelist() else {}
 
 
 def read_history(file):
@@ -91,7 +102,7 @@ def write_summary(run, arguments, **results):
         "versions": {"python": platform.python_version(), **{name: version(name) for name in packages}},
         **results,
     }
-    with data.whole_file(run / "run.json") as temporary:
+    with formats.whole_file(run / "run.json") as temporary:
         temporary.write_text(json.dumps(summary, indent=2) + "\n")
 
 

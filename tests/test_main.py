@@ -6,8 +6,10 @@ import pytest
 from conftest import save
 from PIL import Image
 
+import cells
 import main
 import model
+import predict
 import record
 
 SMALL = ["--epochs", "2", "--steps-per-epoch", "3", "--batch-size", "2", "--crop", "32", "--width", "4", "--depth", "2"]
@@ -42,6 +44,7 @@ def test_a_run_leaves_masks_scores_and_pictures(train, dataset, tmp_path, capsys
     assert summary["versions"]["keras"] == keras.__version__
     assert any(kind in summary["device"].lower() for kind in ("cpu", "gpu", "cuda"))
     assert summary["scores"].keys() == {"held out", "test"}
+    assert predict.load_network(run / "model.keras")[1]["border"] in cells.BORDERS
     printed = capsys.readouterr().out
     assert "held out: s12" in printed
     assert f"{summary['scores']['test']['accuracy']:.4f}" in printed
@@ -148,6 +151,10 @@ def test_numbers_out_of_range_are_refused(train, option, capsys):
         train(option)
     assert stopped.value.code == 2
     assert f"found {option.split('=')[1]}" in capsys.readouterr().err
+
+
+def test_the_papers_options_train_too(train):
+    assert train("--elastic", "3", "--border-weight", "10", "--no-turns", "--no-grey", "--epochs", "1") == 0
 
 
 def test_any_function_of_the_model_file_can_be_trained(train, tmp_path, monkeypatch):

@@ -7,6 +7,7 @@ from PIL import Image
 
 import data
 import predict
+import record
 from model import unet
 
 
@@ -40,6 +41,34 @@ def test_a_size_that_fits_is_not_padded(network):
     image = np.random.default_rng(0).random((16, 24, 1), "float32")
     direct = keras.ops.convert_to_numpy(network(image[np.newaxis]))[0, ..., 0]
     np.testing.assert_allclose(predict.predict(network, image), direct, atol=1e-6)
+
+
+def test_flips_make_no_difference_to_a_turned_image(network):
+    image = np.random.default_rng(0).random((16, 24, 1), "float32")
+    inside = predict.predict(network, image, flips=True)
+    assert inside.shape == (16, 24)
+    assert np.abs(inside - predict.predict(network, image)).max() > 1e-3
+    for k in range(8):
+        turned = predict.predict(network, data.turn(image, k), flips=True)
+        np.testing.assert_allclose(turned, data.turn(inside, k), atol=1e-6)
+
+
+def test_a_network_keeps_its_settings_and_others_have_none(network, model_file, tmp_path):
+    record.save_network(network, tmp_path / "own.keras", border=0.45)
+    assert predict.load_network(tmp_path / "own.keras")[1] == {"border": 0.45}
+    assert predict.load_network(model_file)[1] == {"border": 1.0}
+
+
+def test_the_networks_own_border_is_used_unless_one_is_given(network, tmp_path, monkeypatch):
+    borders = []
+    monkeypatch.setattr(
+        predict.cells, "to_mask", lambda inside, border, threshold: borders.append(border) or inside > 0
+    )
+    record.save_network(network, tmp_path / "own.keras", border=0.45)
+    save(draw_section(np.random.default_rng(0))[0], tmp_path / "a.png")
+    for options in ([], ["--border", "1"]):
+        assert predict.main([str(tmp_path / "a.png"), "--model", str(tmp_path / "own.keras"), *options]) == 0
+    assert borders == [0.45, 1]
 
 
 def test_folder_in_masks_and_probabilities_out(model_file, network, tmp_path):

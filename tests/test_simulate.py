@@ -6,6 +6,7 @@ from conftest import REPOSITORY, load_script
 
 import check
 import data
+import formats
 
 simulate = load_script("data/membrane/simulate.py")
 BUNDLED = REPOSITORY / "data" / "membrane"
@@ -14,13 +15,13 @@ BUNDLED = REPOSITORY / "data" / "membrane"
 def test_the_bundled_set_is_whole_and_small():
     assert check.dataset(BUNDLED, 0.2, 512) == []
     for folder in ("train/image", "train/label", "test", "test/label"):
-        assert list(data.find_images(BUNDLED / folder)) == [str(i) for i in range(30)]
-    committed = [file for file in BUNDLED.rglob("*.png") if not file.stem.endswith(data.PREDICTED)]
+        assert list(formats.find_images(BUNDLED / folder)) == [str(i) for i in range(30)]
+    committed = [file for file in BUNDLED.rglob("*.png") if not file.stem.endswith(formats.PREDICTED)]
     assert sum(file.stat().st_size for file in committed) < 15e6
 
 
 def test_membrane_fills_the_share_that_it_does_in_real_sections():
-    labels = data.read_labels(data.find_images(BUNDLED / "train" / "label").values())
+    labels = data.read_labels(formats.find_images(BUNDLED / "train" / "label").values())
     assert 0.18 < 1 - np.mean(labels) < 0.26
 
 
@@ -28,8 +29,8 @@ def test_membrane_fills_the_share_that_it_does_in_real_sections():
 def test_the_script_makes_the_bundled_set(part, k, image, label):
     made, made_label = simulate.Volume((simulate.SEED, part)).section(k)
     # To the byte with the same NumPy and SciPy; others may round a pixel in a million the other way.
-    assert np.mean(made != data.read_array(BUNDLED / image)) < 1e-3
-    assert np.mean(made_label != (data.read_array(BUNDLED / label) > 0)) < 1e-3
+    assert np.mean(made != formats.read_array(BUNDLED / image)) < 1e-3
+    assert np.mean(made_label != (formats.read_array(BUNDLED / label) > 0)) < 1e-3
 
 
 def test_smear_by_hand():

@@ -1,0 +1,148 @@
+"""Batches for Keras: augmented crops to train on, whole sections to validate on."""
+
+import keras
+import numpy as np
+from scipy import ndimage
+
+import data
+
+
+class Crops(keras.utils.PyDataset):
+    """Endless variations of a few sections: random crops at full resolution, image and label transformed alike.
+
+    What a batch holds depends on (seed, epoch, index) alone, not on the number of workers. Train with the
+    callback `FollowEpochs` and with `shuffle=False`, which keeps the batches in order.
+
+    Parameters
+    ----------
+    images : list of float32 arrays (height, width, channels) in [0, 1]
+    labels : list of bool arrays (height, width)
+    crop : int
+        Side of a crop in pixels.
+    batch_size, steps : int
+        Crops a batch, batches an epoch.
+    seed : int
+        Where the random numbers begin.
+    border_weight : float
+        The `w0` of `weigh_borders`; 0 weighs all pixels alike.
+    **variations
+        Those of `data.augment`.
+
+    Yields
+    ------
+    float32 (batch_size, crop, crop, channels) and float32 (batch_size, crop, crop, 1) of 0 and 1; with `border_weight`
+    also the weights, like the labels
+    """
+
+    def __init__(self, images, labels, crop, batch_size, steps, seed=0, workers=2, border_weight=0.0, **variations):
+        super().__init__(workers=workers)
+        self.images = images
+        self.targets = [label[..., np.newaxis] for label in labels]
+        if border_weight:
+            self.targets = [np.dstack([label, weigh_borders(label, border_weight)]) for label in labels]
+        self.crop, self.batch_size, self.steps = crop, batch_size, steps
+        self.seed, self.epoch = seed, 0
+        self.variations = variations
+
+    def __len__(self):
+        return self.steps
+
+    def __getitem__(self, index):
+        rng = np.random.default_rng((self.seed, self.epoch, index))
+        images, targets = zip(*(self.draw(rng) for _ in range(self.batch_size)), strict=True)
+        targets = np.stack(targets)
+        return np.stack(images), *np.split(targets, targets.shape[-1], axis=-1)
+
+    def draw(self, rng):
+        """One random crop of one random section, augmented."""
+        i = rng.integers(len(self.images))
+        height, width = self.images[i].shape[:2]
+        y, x = rng.integers(height - self.crop + 1), rng.integers(width - self.crop + 1)
+        window = slice(y, y + self.crop), slice(x, x + self.crop)
+        return data.augment(self.images[i][window], self.targets[i][window], rng, **self.variations)
+
+
+class FollowEpochs(keras.callbacks.Callback):
+    """Let an epoch's random numbers, those of `crops` and of dropout, depend on (seed, epoch) alone.
+
+    Then a resumed run goes on as if it had not been stopped. Neither follows by itself: Keras calls `on_epoch_end` of a
+    dataset more often than there are epochs, and does not save the state of dropout.
+    """
+
+    def __init__(self, crops):
+        super().__init__()
+        self.crops = crops
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.crops.epoch = epoch
+        for i, layer in enumerate(self.model.layers):
+            if hasattr(layer, "seed_generator"):
+                seed = np.random.default_rng((self.crops.seed, epoch, i)).integers(2**31)
+                layer.seed_generator.state.assign([int(seed), 0])
+
+
+class Sections(keras.utils.PyDataset):
+    """Whole held-out sections, one a batch, in order, as they are.
+
+    Sections are padded by reflection to a common size that the network accepts; the third item of a batch weighs the
+    padding with zero, and every section alike.
+
+    Parameters
+    ----------
+    images : list of float32 arrays (height, width, channels) in [0, 1]
+    labels : list of bool arrays (height, width)
+    multiple : int
+        What height and width have to be divisible by.
+
+    Yields
+    ------
+    float32 (1, height, width, channels), float32 (1, height, width, 1) and the weights, like the labels
+    """
+
+    def __init__(self, images, labels, multiple):
+        super().__init__()
+        self.images, self.labels = images, labels
+        sides = np.max([image.shape[:2] for image in images], axis=0)
+        self.height, self.width = (int(-(-side // multiple) * multiple) for side in sides)
+
+    def __len__(self):
+        return len(self.images)
+
+    def __getitem__(self, index):
+        height, width = self.images[index].shape[:2]
+        margin = (0, self.height - height), (0, self.width - width), (0, 0)
+        image = np.pad(self.images[index], margin, mode="symmetric")
+        label = np.pad(self.labels[index][..., np.newaxis].astype("float32"), margin)
+        weight = np.pad(np.ones((height, width, 1), "float32"), margin)
+        return image[np.newaxis], label[np.newaxis], (weight / weight.mean())[np.newaxis]
+
+
+def weigh_borders(label, w0, sigma=5.0):
+    """The U-Net paper's weights, by which narrow borders between cells count: 1 + w0 exp(-(d1 + d2)^2 / (2 sigma^2)).
+
+    Parameters
+    ----------
+    label : bool array (height, width), True inside cells
+    w0 : float
+        What a border of no width weighs more than other pixels; 10 in the paper.
+    sigma : float
+        Decides in pixels which borders are narrow; 5 in the paper.
+
+    Returns
+    -------
+    float32 array (height, width), with a mean of 1
+        d1 and d2 are the distances to the nearest and the second nearest cell. Pixels inside cells weigh 1 before
+        all are divided by the mean.
+    """
+    nearest, second = np.full((2, *label.shape), np.inf)
+    margin = int(5 * sigma)  # beyond it a cell adds nothing
+    numbered, _ = ndimage.label(label)
+    for i, (rows, columns) in enumerate(ndimage.find_objects(numbered), start=1):
+        near = np.s_[
+            max(rows.start - margin, 0) : rows.stop + margin, max(columns.start - margin, 0) : columns.stop + margin
+        ]
+        distance = ndimage.distance_transform_edt(numbered[near] != i)
+        second[near] = np.minimum(second[near], np.maximum(nearest[near], distance))
+        nearest[near] = np.minimum(nearest[near], distance)
+    weights = 1 + w0 * np.exp(-((nearest + second) ** 2) / (2 * sigma**2)) * ~label
+    return (weights / weights.mean()).astype("float32")

@@ -1,0 +1,68 @@
+import numpy as np
+import pytest
+from scipy import ndimage
+
+import cells
+import metrics
+
+
+def two_cells(gap=0.7):
+    """Two cells beside each other, and a membrane between them with a spot where it is hard to see."""
+    probability = np.full((40, 60), 0.995, "float32")
+    probability[:, 29:31] = 0.05
+    probability[18:22, 29:31] = gap
+    return probability
+
+
+def count(mask):
+    return ndimage.label(mask)[1]
+
+
+def test_a_line_through_the_gap_keeps_two_cells_apart():
+    probability = two_cells()
+    assert count(cells.to_mask(probability, border=1.0)) == 1
+    mask = cells.to_mask(probability, border=0.45)
+    assert count(mask) == 2
+    # Nothing but the gap, four pixels of it, changes.
+    assert np.count_nonzero(mask != (probability > 0.5)) == 4
+    assert not mask[0, 29]
+
+
+def test_a_cell_that_is_merely_faint_across_stays_whole():
+    probability = np.full((40, 60), 0.995, "float32")
+    probability[:, 28:32] = 0.7
+    assert count(cells.to_mask(probability, border=0.45)) == 1
+    assert count(cells.to_mask(probability, border=0.2)) == 2
+
+
+def test_a_probability_without_sure_pixels_is_only_thresholded():
+    for value in (0.0, 0.4, 0.6, 1.0):
+        probability = np.full((16, 16), value, "float32")
+        np.testing.assert_array_equal(cells.to_mask(probability, border=0.45), value > 0.5)
+
+
+def test_merging_weighs_borders_by_their_length():
+    borders = {"a": {"c": {"weight": 0.2, "count": 3}}, "b": {"c": {"weight": 0.6, "count": 1}}, "d": {}}
+    assert cells.join_borders(borders, "a", "b", "c") == pytest.approx({"weight": 0.3, "count": 4})
+    assert cells.join_borders(borders, "a", "d", "c") == pytest.approx({"weight": 0.2, "count": 3})
+
+
+def test_outlines_leave_no_two_segments_side_by_side():
+    segments = np.random.default_rng(0).integers(1, 4, (20, 20))
+    left = np.where(cells.outlines(segments), 0, segments)
+    for a, b in ((left[:-1], left[1:]), (left[:, :-1], left[:, 1:])):
+        assert not np.any((a != b) & (a > 0) & (b > 0))
+
+
+def test_lines_are_chosen_where_they_help_and_only_there():
+    probability = two_cells()
+    apart = np.ones(probability.shape, bool)
+    apart[:, 29:31] = False
+    assert cells.choose_border([apart], [probability]) == 0.45
+    # A single object, such as a vessel, with a faint spot in it: the mask without lines is right.
+    vessel = np.zeros((40, 60), bool)
+    vessel[15:25] = True
+    probability = np.where(vessel, 0.995, 0.005).astype("float32")
+    probability[15:25, 28:32] = 0.6
+    assert metrics.v_rand(vessel, cells.to_mask(probability, 0.45)) < 1
+    assert cells.choose_border([vessel], [probability]) == 1.0
