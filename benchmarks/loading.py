@@ -17,6 +17,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
+import batches
 import data
 from model import unet
 
@@ -45,7 +46,7 @@ def main(argv=None):
     parser.add_argument("--turns", type=int, default=8, help="how often each is timed")
     arguments = parser.parse_args(argv)
     _, images, labels = data.read_pairs(arguments.data / "train")
-    crops = data.Crops(images, labels, crop=256, batch_size=4, steps=arguments.steps)
+    crops = batches.Crops(images, labels, crop=256, batch_size=4, steps=arguments.steps)
     start = time.perf_counter()
     for i in range(arguments.steps):
         crops[i]

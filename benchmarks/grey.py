@@ -1,0 +1,86 @@
+"""Count the seeds with which a short training ends grey: main.py beside the recipe of zhixuhao/unet.
+
+    python benchmarks/grey.py --data data/membrane data/isbi2012
+
+Each seed trains for a few steps on all but the last fifth of train/ and is looked at on that. It ended grey if its
+masks there have no membrane at all, or are no better than one answer for every pixel. The rows go to
+benchmarks/grey.csv as they come, and what is there is not run again.
+"""
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+
+import keras
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+import isbi2012
+import original
+
+import data
+import main as recipe
+import metrics
+import record
+
+ROWS = Path(__file__).with_suffix(".csv")
+
+
+def run_ours(folder, seed, steps):
+    """Mean scores on the held-out sections after main.py with its defaults, but one epoch of so many steps."""
+    with tempfile.TemporaryDirectory() as place:
+        dataset = Path(place) / "data"
+        dataset.mkdir()
+        (dataset / "train").symlink_to((folder / "train").resolve())
+        options = ["--data", str(dataset), "--run", str(Path(place) / "run"), "--seed", str(seed)]
+        arguments = recipe.parse([*options, "--epochs", "1", "--steps-per-epoch", str(steps)])
+        record.open_run(arguments.run, vars(arguments))
+        return recipe.train(arguments)["held out"]
+
+
+def run_original(folder, seed, steps):
+    """The same after so many steps of the recipe of zhixuhao/unet."""
+    keras.utils.set_random_seed(seed)
+    _, images, labels = data.read_pairs(folder / "train")
+    training, held_out = data.split(len(images), 0.2)
+    network = original.unet()
+    network.fit(original.Pairs(images[training], labels[training], steps, seed), verbose=2, shuffle=False)
+    masks = [original.predict(network, image) > 0.5 for image in images[held_out]]
+    return metrics.mean_scores(map(metrics.scores, labels[held_out], masks))
+
+
+RECIPES = {"main.py": run_ours, isbi2012.ORIGINAL: run_original}
+
+
+def main(argv=None):
+    parser = argparse.ArgumentParser(
+        description=__doc__.split("\n\n")[0], formatter_class=argparse.ArgumentDefaultsHelpFormatter
+    )
+    add = parser.add_argument
+    add("--data", type=Path, nargs="+", default=[Path("data/membrane")], help="datasets")
+    add("--recipes", nargs="+", choices=list(RECIPES), default=list(RECIPES), help="what to run")
+    add("--seeds", type=int, default=20, help="how many seeds, from 0")
+    add("--steps", type=int, default=40, help="steps of training")
+    arguments = parser.parse_args(argv)
+    for name in arguments.recipes:
+        for folder in arguments.data:
+            for seed in range(arguments.seeds):
+                rows = isbi2012.read_rows(ROWS)
+                key = {"recipe": name, "data": folder.resolve().name, "steps": arguments.steps, "seed": seed}
+                if not any(key.items() <= row.items() for row in rows):
+                    keras.backend.clear_session()
+                    scores = RECIPES[name](folder, seed, arguments.steps)
+                    isbi2012.write_rows(ROWS, [*rows, {**key, **scores}])
+    print("| recipe | data | steps | seeds | ended grey |\n|---|---|---|---|---|")
+    groups = {}
+    for row in isbi2012.read_rows(ROWS):
+        groups.setdefault((row["recipe"], row["data"], int(row["steps"])), []).append(row)
+    for group, rows in groups.items():
+        grey = sum(row["membrane_iou"] == 0 or row["accuracy"] <= row["constant"] for row in rows)
+        print("|", " | ".join(map(str, group)), "|", len(rows), "|", grey, "|")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,231 @@
+"""Compare main.py with the recipe of zhixuhao/unet on the real sections: scores against time.
+
+    python benchmarks/isbi2012.py             # all of it, hours on two cores
+    python benchmarks/isbi2012.py --folds 4   # one fold, for a quick look
+
+A fold holds out six sections in a row: what is trained never sees them, nor is anything chosen by them, save that
+`v_rand` and `v_info` are of the best threshold, as in the challenge. `mask_v_rand` is that of the masks as they are
+written. The labels of the challenge's own test sections are not public, and not used.
+
+The scores go to benchmarks/isbi2012.csv as each fold ends, and folds that are there are not run again. The clock stands
+still while a network is looked at.
+"""
+
+import argparse
+import csv
+import shutil
+import sys
+import tempfile
+import time
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+
+import keras
+import numpy as np
+from matplotlib.figure import Figure
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+import original
+
+import cells
+import data
+import figures
+import formats
+import main as recipe
+import metrics
+import predict
+import record
+
+FOLDS = 5
+LOOK = 50  # steps between looks at the original
+ROWS = Path(__file__).with_suffix(".csv")
+SCORES = ("accuracy", "membrane_iou", "v_rand", "v_info", "mask_v_rand", "mask_v_info", "minutes")
+ORIGINAL = "zhixuhao/unet"
+OURS = {"main.py": [], "main.py, short": ["--epochs", "1", "--steps-per-epoch", "80"]}
+COLOURS = {"main.py": "#0072B2", "main.py, short": "#009E73", ORIGINAL: "#D55E00"}
+
+
+class Looks(keras.callbacks.Callback):
+    """Score a network on the held-out sections every so many steps, with the clock stopped."""
+
+    def __init__(self, every, predict_map, images, labels):
+        super().__init__()
+        self.every, self.predict_map = every, predict_map
+        self.images, self.labels = images, labels
+        self.rows, self.seconds = [], 0.0
+
+    def on_train_begin(self, logs=None):
+        self.started = time.perf_counter()
+
+    def on_train_batch_end(self, batch, logs=None):
+        step = int(self.model.optimizer.iterations)
+        if step % self.every == 0:
+            self.on_train_end()
+            maps = [self.predict_map(self.model, image) for image in self.images]
+            self.rows.append({"step": step, "minutes": self.seconds / 60, **score(self.labels, maps)})
+            self.on_train_begin()
+
+    def on_train_end(self, logs=None):
+        self.seconds += time.perf_counter() - self.started
+
+
+def score(labels, maps, border=1.0):
+    """Scores of maps and of their masks, by column; `border` is that of `cells.to_mask`."""
+    masks = [cells.to_mask(probability, border) for probability in maps]
+    pairs = list(zip(labels, masks, strict=True))
+    return {
+        **metrics.mean_scores(metrics.scores(*pair) for pair in pairs),
+        **metrics.challenge_scores(labels, maps),
+        "mask_v_rand": float(np.mean([metrics.v_rand(*pair) for pair in pairs])),
+        "mask_v_info": float(np.mean([metrics.v_info(*pair) for pair in pairs])),
+    }
+
+
+def run_original(folder, fold, seed):
+    """Rows of the recipe of zhixuhao/unet."""
+    keras.utils.set_random_seed(seed)
+    _, images, labels = data.read_pairs(folder / "train")
+    held_out = split(images, fold), split(labels, fold)
+    looks = Looks(LOOK, original.predict, held_out[0][1], held_out[1][1])
+    pairs = original.Pairs(held_out[0][0], held_out[1][0], original.STEPS, seed)
+    original.unet().fit(pairs, verbose=2, shuffle=False, callbacks=[looks])
+    return looks.rows
+
+
+def run_ours(folder, fold, seed, options):
+    """Rows of main.py, which holds out some of its sections once more, and a last one of averaging over flips.
+
+    The last two are of the network and the masks that main.py has chosen by what it held out itself.
+    """
+    with tempfile.TemporaryDirectory() as place:
+        dataset, run = Path(place) / "data", Path(place) / "run"
+        for part in ("image", "label"):
+            (dataset / "train" / part).mkdir(parents=True)
+            for file in split(list(formats.find_images(folder / "train" / part).values()), fold)[0]:
+                shutil.copy(file, dataset / "train" / part)
+        arguments = recipe.parse(["--data", str(dataset), "--run", str(run), "--seed", str(seed), *options])
+        record.open_run(run, vars(arguments))
+        _, images, labels = data.read_pairs(folder / "train")
+        images, labels = split(images, fold)[1], split(labels, fold)[1]
+        looks = Looks(arguments.steps_per_epoch, predict.predict, images, labels)
+        recipe.train(arguments, callbacks=[looks])
+        network, settings = predict.load_network(run / "model.keras")
+        last = {"step": looks.rows[-1]["step"], "minutes": looks.seconds / 60}
+        maps = [predict.predict(network, image) for image in images]
+        rows = [*looks.rows[:-1], {**last, **score(labels, maps, settings["border"])}]
+        maps = [predict.predict(network, image, flips=True) for image in images]
+        return rows, {**last, **score(labels, maps, settings["border"])}
+
+
+def split(sections, fold):
+    """Sections of a list outside and inside a fold."""
+    size = len(sections) // FOLDS
+    start = fold * size
+    return sections[:start] + sections[start + size :], sections[start : start + size]
+
+
+def run_fold(name, folder, fold, seed):
+    """Rows of one recipe on one fold, in order of time."""
+    key = {"fold": fold, "seed": seed}
+    if name == ORIGINAL:
+        return [{"recipe": name, **key, **row} for row in run_original(folder, fold, seed)]
+    rows, flipped = run_ours(folder, fold, seed, OURS[name])
+    return [*({"recipe": name, **key, **row} for row in rows), {"recipe": f"{name}, --flips", **key, **flipped}]
+
+
+def in_a_process(function, *arguments):
+    """Call a function in a process of its own, so that no run inherits another's memory or threads."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
+        return process.submit(function, *arguments).result()
+
+
+def read_rows(path):
+    """Rows of earlier runs from a CSV file, with their numbers as float; an empty list if there is none."""
+    if not path.is_file():
+        return []
+    with path.open(newline="") as file:
+        return [{key: number(value) for key, value in row.items()} for row in csv.DictReader(file)]
+
+
+def number(text):
+    """A float if the text is one, the text otherwise."""
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def write_rows(path, rows):
+    """Write rows, dicts of the same keys, as a CSV file."""
+    with formats.whole_file(path) as temporary, temporary.open("w", newline="") as file:
+        table = csv.DictWriter(file, rows[0])
+        table.writeheader()
+        table.writerows(rows)
+
+
+def last_rows(rows, name):
+    """The last row of each fold and seed of a recipe."""
+    return list({(row["fold"], row["seed"]): row for row in rows if row["recipe"] == name}.values())
+
+
+def tabulate(rows):
+    """A Markdown table: mean and standard deviation over the folds of each recipe."""
+    lines = ["| recipe | folds | " + " | ".join(SCORES) + " |", "|---" * (len(SCORES) + 2) + "|"]
+    for name in dict.fromkeys(row["recipe"] for row in rows):
+        last = last_rows(rows, name)
+        columns = [[row[score] for row in last] for score in SCORES]
+        parts = [f"{np.mean(column):.4f} ± {np.std(column):.4f}" for column in columns]
+        lines.append(f"| {name} | {len(last)} | " + " | ".join(parts) + " |")
+    return "\n".join(lines)
+
+
+def draw(rows):
+    """Figure of accuracy and V_rand against minutes: a thin line a fold, a thick one for their mean."""
+    figure = Figure(figsize=(12, 4.5), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    for axes, column in (left, "accuracy"), (right, "v_rand"):
+        for name, colour in COLOURS.items():
+            curves = {}
+            for row in rows:
+                if row["recipe"] == name:
+                    curves.setdefault((row["fold"], row["seed"]), []).append((row["minutes"], row[column]))
+            for curve in curves.values():
+                axes.plot(*zip(*curve, strict=True), color=colour, alpha=0.3, linewidth=1)
+            if curves:
+                axes.plot(*np.mean(list(curves.values()), axis=0).T, "o-", color=colour, linewidth=2.5, label=name)
+        axes.set(xlabel="minutes of training", xscale="log")
+        axes.grid(alpha=0.3)
+    left.set_title("accuracy on held-out sections")
+    right.set_title("V_rand, best threshold")
+    right.legend(loc="lower right")
+    return figure
+
+
+def main(argv=None):
+    parser = argparse.ArgumentParser(
+        description=__doc__.split("\n\n")[0], formatter_class=argparse.ArgumentDefaultsHelpFormatter
+    )
+    add = parser.add_argument
+    add("--data", type=Path, default=Path("data/isbi2012"), help="the real sections, by data/isbi2012/prepare.py")
+    add("--folds", type=int, nargs="+", choices=range(FOLDS), default=list(range(FOLDS)), help="held-out blocks to run")
+    add("--recipes", nargs="+", choices=list(COLOURS), default=list(COLOURS), help="what to run")
+    add("--seed", type=int, default=0, help="of weights, batches and dropout")
+    arguments = parser.parse_args(argv)
+    for fold in arguments.folds:
+        for name in arguments.recipes:
+            rows = read_rows(ROWS)
+            if any((row["recipe"], row["fold"], row["seed"]) == (name, fold, arguments.seed) for row in rows):
+                continue
+            rows += in_a_process(run_fold, name, arguments.data, fold, arguments.seed)
+            write_rows(ROWS, rows)
+            print(tabulate(rows), flush=True)
+    rows = read_rows(ROWS)
+    print(tabulate(rows))
+    figures.save(draw(rows), Path("img") / "isbi2012.png")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,97 @@
+import sys
+
+import numpy as np
+import pytest
+from conftest import REPOSITORY, draw_section, save
+
+sys.path.insert(0, str(REPOSITORY / "benchmarks"))
+
+import grey
+import isbi2012
+import original
+
+
+@pytest.fixture
+def sections(tmp_path):
+    """Ten labelled sections, for five folds of two."""
+    rng = np.random.default_rng(0)
+    for i in range(10):
+        image, label = draw_section(rng)
+        save(image, tmp_path / "ten" / "train" / "image" / f"{i}.png")
+        save(label, tmp_path / "ten" / "train" / "label" / f"{i}.png")
+    return tmp_path / "ten"
+
+
+@pytest.fixture
+def tiny_original(monkeypatch):
+    """The original at 32x32 and width 2, for 4 steps."""
+    monkeypatch.setattr(original, "SIDE", 32)
+    monkeypatch.setattr(original, "STEPS", 4)
+    monkeypatch.setattr(original.unet, "__defaults__", (2,))
+
+
+def test_the_original_network_has_as_many_parameters_as_there():
+    assert original.unet().count_params() == 31_031_685
+
+
+def test_the_original_shrinks_and_predicts_at_full_size(tiny_original):
+    label = np.indices((64, 64)).sum(0) // 10 % 2 == 0
+    image = label[..., np.newaxis].astype("float32")
+    pairs = original.Pairs([image], [label], steps=3)
+    images, labels = pairs[0]
+    assert images.shape == labels.shape == (2, 32, 32, 1)
+    assert set(np.unique(labels)) == {0, 1}
+    np.testing.assert_array_equal(images, pairs[0][0])
+    assert original.predict(original.unet(), image).shape == (64, 64)
+
+
+def test_a_fold_is_a_block_in_a_row():
+    outside, inside = isbi2012.split(list(range(30)), 4)
+    assert outside == list(range(24))
+    assert inside == list(range(24, 30))
+    assert isbi2012.split(list(range(30)), 0)[1] == list(range(6))
+
+
+def test_benchmark_compares_scores_in_time_and_is_not_run_twice(sections, tiny_original, tmp_path, monkeypatch, capsys):
+    small = ["--crop", "32", "--width", "2", "--depth", "2", "--epochs", "2", "--steps-per-epoch", "2"]
+    monkeypatch.setattr(isbi2012, "OURS", {"main.py": small, "main.py, short": small})
+    monkeypatch.setattr(isbi2012, "ROWS", tmp_path / "rows.csv")
+    monkeypatch.setattr(isbi2012, "LOOK", 2)
+    monkeypatch.setattr(isbi2012, "in_a_process", lambda function, *arguments: function(*arguments))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "img").mkdir()
+    options = ["--data", str(sections), "--folds", "4"]
+    assert isbi2012.main(options) == 0
+    rows = isbi2012.read_rows(tmp_path / "rows.csv")
+    found = [(row["recipe"], row["step"]) for row in rows]
+    ours = [("main.py", 2), ("main.py", 4), ("main.py, --flips", 4)]
+    short = [(name.replace("main.py", "main.py, short"), step) for name, step in ours]
+    assert found == [*ours, *short, ("zhixuhao/unet", 2), ("zhixuhao/unet", 4)]
+    assert all(0 < row["minutes"] < 5 for row in rows)
+    assert all(0 <= row[score] <= 1 for row in rows for score in isbi2012.SCORES[:-1])
+    assert (tmp_path / "img" / "isbi2012.png").is_file()
+    monkeypatch.setattr(isbi2012, "run_fold", None)
+    capsys.readouterr()
+    assert isbi2012.main(options) == 0
+    assert capsys.readouterr().out.count("| main.py") == 4
+
+
+def test_grey_endings_are_counted(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(grey, "ROWS", tmp_path / "rows.csv")
+    good, grey_one = (
+        {"accuracy": accuracy, "constant": 0.8, "membrane_iou": iou} for accuracy, iou in ((0.9, 0.5), (0.8, 0))
+    )
+    monkeypatch.setattr(grey, "RECIPES", {"main.py": lambda *run: good, "zhixuhao/unet": lambda *run: grey_one})
+    options = ["--recipes", "main.py", "zhixuhao/unet", "--seeds", "2", "--data", "cells"]
+    assert grey.main(options) == 0
+    printed = capsys.readouterr().out
+    assert "| main.py | cells | 40 | 2 | 0 |" in printed
+    assert "| zhixuhao/unet | cells | 40 | 2 | 2 |" in printed
+
+
+def test_both_recipes_run_for_the_count_of_grey_endings(sections, tiny_original, monkeypatch):
+    parse = grey.recipe.parse
+    small = ["--crop", "32", "--width", "2", "--depth", "2"]
+    monkeypatch.setattr(grey.recipe, "parse", lambda argv: parse([*argv, *small]))
+    for run in (grey.run_ours, grey.run_original):
+        assert {"accuracy", "constant", "membrane_iou"} <= run(sections, seed=0, steps=2).keys()
