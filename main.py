@@ -88,7 +88,7 @@ def parse(argv):
     add = parser.add_argument
     add("--data", type=Path, default=Path("data/membrane"), help="dataset: train/image, train/label, test")
     add("--epochs", type=check.positive, default=5, help="passes of --steps-per-epoch batches")
-    add("--steps-per-epoch", type=check.positive, default=140, help="batches an epoch")
+    add("--steps-per-epoch", type=check.positive, default=220, help="batches an epoch")
     add("--batch-size", type=check.positive, default=4, help="crops a batch")
     add("--crop", type=check.positive, default=256, help="side of a training crop in pixels")
     add(
@@ -97,7 +97,7 @@ def parse(argv):
         default="unet",
         help="the function of model.py that builds the network",
     )
-    add("--width", type=check.positive, default=16, help="channels at full resolution; 64 in the paper")
+    add("--width", type=check.positive, default=12, help="channels at full resolution; 64 in the paper")
     add("--depth", type=check.positive, default=4, help="how many times the image is halved")
     add("--learning-rate", type=check.rate, default=3e-3, help="Adam's, at the start; it falls to 0 along a cosine")
     add("--turns", action=argparse.BooleanOptionalAction, default=True, help="train on the eight flips and rotations")

@@ -74,11 +74,14 @@ def scores(label, mask):
     """
     if label.shape != mask.shape:
         raise ValueError(f"expected a mask of the label's shape {label.shape}, found {mask.shape}.")
+    shares = contingency(label, mask)
     return {
         "accuracy": accuracy(label, mask),
         "constant": constant_accuracy(label),
         "membrane_iou": iou(~label, ~mask),
         "membrane_dice": dice(~label, ~mask),
+        "v_rand": rand_of(*shares),
+        "v_info": information_of(*shares),
     }
 
 
@@ -271,7 +274,7 @@ def main(argv=None):
         maps = [arguments.predicted / f"{stem}_probability.tif" for stem in files]
         if all(file.is_file() for file in maps):
             best = challenge_scores(data.read_labels(files.values()), [tifffile.imread(file) for file in maps])
-            print("V_rand {v_rand:.4f} at threshold {threshold}, V_info {v_info:.4f}".format(**best))
+            print("maps, best threshold: V_rand {v_rand:.4f} at {threshold}, V_info {v_info:.4f}".format(**best))
     except ValueError as error:
         print(f"metrics.py: {error}", file=sys.stderr)
         return 2

@@ -7,7 +7,18 @@ Source: Ronneberger, Fischer, Brox, "U-Net: Convolutional Networks for Biomedica
 - batch normalisation follows the second convolution of each level, which keeps a short training from collapsing to a
   constant grey answer (after both it was slower, and no better);
 - one sigmoid channel, on the full width, answers a question of two classes; the paper uses a softmax over two;
-- dropout follows both the last level before the bottom and the bottom itself, as in zhixuhao/unet.
+- dropout of 0.5 follows both the last level before the bottom and the bottom itself, as in zhixuhao/unet; the paper
+  says only that it is at the end of the contracting path.
+
+And where the training in main.py does, by what benchmarks/LOG.md found:
+
+- width 16 in place of 64; Adam along a cosine in place of SGD with a momentum of 0.99; four crops a step in place of
+  one tile as large as fits;
+- all pixels weigh the same (`--border-weight 10` is the paper's map, without its balance of classes); cells.py keeps
+  neighbours apart instead;
+- no elastic deformation (`--elastic 10` is the paper's); affine transforms, the eight flips and rotations, and noise;
+- an image is predicted whole, padded by reflection, and once; `predict.py --flips` averages over eight turns, where the
+  paper averages over seven.
 
 Your own network is one more function here with the arguments of `unet`; `python main.py --model NAME` trains it.
 """

@@ -41,7 +41,7 @@ def main(argv=None):
         description=__doc__.split("\n\n")[0], formatter_class=argparse.ArgumentDefaultsHelpFormatter
     )
     parser.add_argument("--data", type=Path, default=Path("data/membrane"), help="dataset")
-    parser.add_argument("--width", type=int, default=16, help="channels at full resolution")
+    parser.add_argument("--width", type=int, default=12, help="channels at full resolution")
     parser.add_argument("--steps", type=int, default=20, help="steps a turn")
     parser.add_argument("--turns", type=int, default=8, help="how often each is timed")
     arguments = parser.parse_args(argv)
