@@ -16,7 +16,8 @@ class Crops(keras.utils.PyDataset):
     Parameters
     ----------
     images : list of float32 arrays (height, width, channels) in [0, 1]
-    labels : list of bool arrays (height, width)
+    labels : list of arrays (height, width)
+        bool, or the numbers of classes.
     crop : int
         Side of a crop in pixels.
     batch_size, steps : int
@@ -30,8 +31,8 @@ class Crops(keras.utils.PyDataset):
 
     Yields
     ------
-    float32 (batch_size, crop, crop, channels) and float32 (batch_size, crop, crop, 1) of 0 and 1; with `border_weight`
-    also the weights, like the labels
+    float32 (batch_size, crop, crop, channels) and, of the labels, float32 (batch_size, crop, crop, 1); with
+    `border_weight` also the weights, like the labels
     """
 
     def __init__(self, images, labels, crop, batch_size, steps, seed=0, workers=2, border_weight=0.0, **variations):
@@ -39,7 +40,7 @@ class Crops(keras.utils.PyDataset):
         self.images = images
         self.targets = [label[..., np.newaxis] for label in labels]
         if border_weight:
-            self.targets = [np.dstack([label, weigh_borders(label, border_weight)]) for label in labels]
+            self.targets = [np.dstack([label, weigh_borders(label > 0, border_weight)]) for label in labels]
         self.crop, self.batch_size, self.steps = crop, batch_size, steps
         self.seed, self.epoch = seed, 0
         self.variations = variations
@@ -90,7 +91,8 @@ class Sections(keras.utils.PyDataset):
     Parameters
     ----------
     images : list of float32 arrays (height, width, channels) in [0, 1]
-    labels : list of bool arrays (height, width)
+    labels : list of arrays (height, width)
+        As for `Crops`.
     multiple : int
         What height and width have to be divisible by.
 

@@ -13,16 +13,16 @@ from scipy import ndimage
 from skimage import graph
 from skimage.segmentation import watershed
 
-import metrics
+import challenge
 
 THRESHOLD = 0.5
-SURE = 0.99
 SMOOTHING = 1
 SMALLEST = 10
-BORDERS = (0.45, 1.0)
+# What main.py may choose from: no lines, or lines by a network that is so sure of the insides of cells.
+CHOICES = ({"border": 1.0}, *({"border": 0.45, "sure": sure} for sure in (0.8, 0.9, 0.95, 0.98, 0.99)))
 
 
-def to_mask(probability, border=1.0, threshold=THRESHOLD):
+def to_mask(probability, border=1.0, sure=0.99, threshold=THRESHOLD):
     """Mask of the insides of cells.
 
     Parameters
@@ -32,6 +32,8 @@ def to_mask(probability, border=1.0, threshold=THRESHOLD):
     border : float in [0, 1]
         Two cells are parted where membrane is, on the average along their border, at least as probable as this; 1 for
         the threshold alone.
+    sure : float in [0, 1]
+        The probability above which pixels are the core of a cell.
     threshold : float
         The probability above which a pixel is white.
 
@@ -41,11 +43,11 @@ def to_mask(probability, border=1.0, threshold=THRESHOLD):
     """
     inside = probability > threshold
     if border < 1:
-        inside &= ~outlines(find_cells(probability, border))
+        inside &= ~outlines(find_cells(probability, border, sure))
     return inside
 
 
-def find_cells(probability, border):
+def find_cells(probability, border, sure):
     """Share the section out between its cells.
 
     Pixels that are surely inside grow to segments that meet in the membranes (a watershed); then neighbours merge, the
@@ -53,7 +55,7 @@ def find_cells(probability, border):
 
     Parameters
     ----------
-    probability, border
+    probability, border, sure
         As for `to_mask`.
 
     Returns
@@ -62,7 +64,7 @@ def find_cells(probability, border):
         A number for each cell, and its share of the membranes around it.
     """
     smooth = ndimage.gaussian_filter(probability, SMOOTHING)
-    markers = ndimage.label(smooth > SURE)[0]
+    markers = ndimage.label(smooth > sure)[0]
     markers[np.bincount(markers.ravel())[markers] < SMALLEST] = 0
     segments = watershed(-smooth, markers)
     if segments.min() == segments.max():
@@ -95,10 +97,10 @@ def outlines(segments):
     return lines
 
 
-def choose_border(labels, probabilities):
-    """The `border` whose masks score the best mean V_rand on labelled sections.
+def choose(labels, probabilities):
+    """The settings, out of `CHOICES`, whose masks score the best mean V_rand on labelled sections.
 
-    Where lines do harm, as they may in pictures of vessels, that is 1: no lines.
+    Where lines do harm, as they may in pictures of vessels, there are none.
 
     Parameters
     ----------
@@ -107,11 +109,12 @@ def choose_border(labels, probabilities):
 
     Returns
     -------
-    float, one of `BORDERS`
+    dict
+        `border` and, with lines, `sure`, as for `to_mask`.
     """
 
-    def score(border):
+    def score(settings):
         pairs = zip(labels, probabilities, strict=True)
-        return np.mean([metrics.v_rand(label, to_mask(probability, border)) for label, probability in pairs])
+        return np.mean([challenge.v_rand(label, to_mask(probability, **settings)) for label, probability in pairs])
 
-    return max(reversed(BORDERS), key=score)
+    return max(CHOICES, key=score)

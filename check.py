@@ -1,18 +1,30 @@
 """Check a dataset and its options before work: every problem at once, each with its file and its mend."""
 
 import argparse
+import hashlib
 import inspect
 import tempfile
+from collections import Counter
 from pathlib import Path
+from typing import NamedTuple
 
-import keras
 import numpy as np
 
 import data
 import formats
-import metrics
 import model
 import record
+
+MOST_CLASSES = 32
+
+
+class Facts(NamedTuple):
+    """What a check has to know of an image or a label."""
+
+    size: tuple
+    kind: str  # "uint8 grey", "uint16 RGB"
+    digest: str  # of the pixels
+    counts: dict  # of a label: pixels by value
 
 
 def everything(arguments):
@@ -46,97 +58,179 @@ def dataset(folder, fraction, crop):
     folder = Path(folder)
     if not folder.is_dir():
         return [f"{folder}: no such folder; --data takes one with train/image and train/label in it."]
-    train, test = folder / "train", folder / "test"
-    problems, images = check_pairs(train / "image", train / "label")
-    labels = formats.find_images(train / "label") if (train / "label").is_dir() else {}
-    problems += [f"{file}: has no label in {train / 'label'}." for file in images if file.stem not in labels]
-    small = [(array.shape, file) for file, array in images.items() if min(array.shape) < crop]
+    parts, problems = survey(folder)
+    images = parts["train/image"]
+    small = [(facts.size, file) for file, facts in images.items() if facts and min(facts.size) < crop]
     if small:
         (height, width), file = min(small)
         problems.append(f"{file}: its {height}x{width} pixels are less than --crop {crop}, in {len(small)} images so.")
     if images and data.split(len(images), fraction)[0].stop < 1:
         problems.append(
-            f"{train / 'image'}: {len(images)} images cannot be split with --validation-fraction {fraction}; "
+            f"{folder / 'train/image'}: {len(images)} images cannot be split with --validation-fraction {fraction}; "
             "at least one has to be trained on and one held out."
         )
-    if (test / "label").is_dir():
-        problems += check_pairs(test, test / "label")[0]
-    elif test.is_dir():
-        problems += read_all(formats.find_images(test).values())[1]
+    return problems + check_classes(parts, fraction, folder)
+
+
+def survey(folder):
+    """Look at every file of a dataset.
+
+    Returns
+    -------
+    parts : dict of str to dict
+        "train/image", "train/label", "test" and "test/label": the `Facts` by file, None for what cannot be read.
+    problems : list of str
+        With files by themselves, with pairs, and with duplicates.
+    """
+    problems, parts = [], {}
+    for name in ("train/image", "train/label", "test", "test/label"):
+        parts[name] = {}
+        if name.startswith("test") and not (folder / name).is_dir():
+            continue
+        try:
+            files = formats.find_images(folder / name).values()
+        except (ValueError, OSError) as error:
+            problems.append(str(error))
+            continue
+        for file in files:
+            try:
+                parts[name][file] = look_at_label(file) if name.endswith("label") else look_at_image(file)
+            except ValueError as error:
+                parts[name][file] = None
+                problems.append(str(error))
+        if name.startswith("train") and not files:
+            problems.append(f"{folder / name}: no images in it ({', '.join(formats.SUFFIXES)}).")
+    for images, labels in (("train/image", "train/label"), ("test", "test/label")):
+        if parts[images] and parts[labels]:
+            problems += check_pairs(folder, images, labels, parts)
+    return parts, problems + check_kinds(parts) + check_duplicates(parts)
+
+
+def look_at_image(file):
+    """The `Facts` of an image; ValueError if it cannot be used."""
+    array = formats.read_array(file)
+    data.check_range(array, file)
+    return Facts(array.shape[:2], f"{array.dtype} {'grey' if array.ndim == 2 else 'RGB'}", digest(array), {})
+
+
+def look_at_label(file):
+    """The `Facts` of a label; ValueError if it cannot be used."""
+    label = formats.read_label(file)
+    counts = dict(zip(*(part.tolist() for part in np.unique(label, return_counts=True)), strict=True))
+    return Facts(label.shape, "label", digest(label), counts)
+
+
+def digest(array):
+    """A fingerprint of an array's values."""
+    return hashlib.sha256(np.ascontiguousarray(array, dtype=np.float64)).hexdigest()
+
+
+def check_pairs(folder, images, labels, parts):
+    """Problems between images and the labels that belong to them, and with the labels' values."""
+    problems, good = [], {}
+    image_files = {file.stem: file for file in parts[images]}
+    label_stems = {file.stem for file in parts[labels]}
+    if images != "test":  # a test image needs no label
+        unlabelled = [file for stem, file in image_files.items() if stem not in label_stems]
+        problems += [f"{file}: has no label in {folder / labels}." for file in unlabelled]
+    for file, label in parts[labels].items():
+        image = parts[images].get(image_files.get(file.stem))
+        if file.stem not in image_files:
+            problems.append(f"{file}: has no image in {folder / images}.")
+        elif label and image and label.size != image.size:
+            problems.append(f"{file}: its size {label.size} is not that of its image, {image.size}.")
+        elif label and image and label.digest == image.digest and len(label.counts) > 2:
+            problems.append(f"{file}: is the image itself; put its label there.")
+            continue
+        if label:
+            good[file] = label
+    return problems + check_values(good, folder / labels)
+
+
+def check_kinds(parts):
+    """Problems with images of which some are grey and some in colour."""
+    files = {}
+    for name in ("train/image", "test"):
+        for file, facts in parts[name].items():
+            if facts:
+                files.setdefault(facts.kind.split()[1], file)
+    if len(files) < 2:
+        return []
+    return [f"{files['RGB']}: is in colour, {files['grey']} is grey; save all images, also those of test/, alike."]
+
+
+def check_duplicates(parts):
+    """Problems with test images that are trained on: their scores would be worth nothing."""
+    trained = {facts.digest: file for file, facts in parts["train/image"].items() if facts}
+    return [
+        f"{file}: is the training image {trained[facts.digest]} again; remove one of the two."
+        for file, facts in parts["test"].items()
+        if facts and facts.digest in trained
+    ]
+
+
+def check_values(labels, folder):
+    """Problems with the values of labels: two, or a few more if they are classes."""
+    values = {file: set(facts.counts) for file, facts in labels.items()}
+    together = set().union(*values.values())
+    if len(together) == 1:
+        return [f"{folder}: all labels hold the one value {together.pop()}; two are needed, inside and membrane."]
+    problems = []
+    for file, found in values.items():
+        if len(found) > MOST_CLASSES or (is_jpeg(file) and len(found) > 2):
+            mend = "JPEG changes values; save labels as PNG" if is_jpeg(file) else "save labels as PNG, not smoothed"
+            problems.append(f"{file}: holds {len(found)} values, {sorted(found)[:4]} and so on, a class each; {mend}.")
     return problems
 
 
-def check_pairs(image_folder, label_folder):
-    """Problems of a folder of images and of the labels that belong to them, and the images' arrays by file."""
-    missing = [f"{folder}: no such folder." for folder in (image_folder, label_folder) if not folder.is_dir()]
-    if missing:
-        return missing, {}
-    image_files, label_files = formats.find_images(image_folder), formats.find_images(label_folder)
-    images, problems = read_all(image_files.values())
-    labels, label_problems = read_all(label_files.values())
-    problems += label_problems
-    if not image_files:
-        problems.append(f"{image_folder}: no images in it ({', '.join(formats.SUFFIXES)}).")
-    for stem, file in label_files.items():
-        if stem not in image_files:
-            problems.append(f"{file}: has no image in {image_folder}.")
-        elif file in labels and image_files[stem] in images:
-            size, expected = labels[file].shape, images[image_files[stem]].shape
-            if size != expected:
-                problems.append(f"{file}: its size {size} is not that of its image, {expected}.")
-    return problems + check_label_values(labels, label_folder), images
-
-
-def read_all(files):
-    """Arrays of the files that can be read, by file, and the problems of the others."""
-    arrays, problems = {}, []
-    for file in files:
-        try:
-            arrays[file] = formats.read_array(file)
-        except ValueError as error:
-            problems.append(str(error))
-    return arrays, problems
-
-
-def check_label_values(labels, folder):
-    """Problems with the values of labels, which have to be two in all."""
-    values = {file: set(np.unique(label).tolist()) for file, label in labels.items()}
-    together = set().union(*values.values())
-    if not values or len(together) == 2:
+def check_classes(parts, fraction, folder):
+    """Problems with classes, of more than two, that the sections to be trained on do not hold."""
+    labels = {file.stem: facts for file, facts in parts["train/label"].items() if facts}
+    stems = [file.stem for file in parts["train/image"]]
+    training, _ = data.split(len(stems), fraction)
+    trained = set().union(*(labels[stem].counts for stem in stems[training] if stem in labels))
+    held_out = set().union(*(facts.counts for facts in labels.values()))
+    if len(held_out) <= 2:
         return []
-    if len(together) == 1:
-        return [f"{folder}: all labels hold the one value {together.pop()}; two are needed, inside and membrane."]
-    many = [file for file in values if len(values[file]) > 2]
-    if not many:
-        return [f"{folder}: the labels hold {sorted(together)} between them; two values are needed."]
-    mend = "two are needed, inside and membrane. Labels must be saved without loss (no JPEG) and without smoothing."
-    return [f"{file}: holds {len(values[file])} values, {sorted(values[file])[:4]} and so on; {mend}" for file in many]
+    problems = [
+        f"{folder / 'train/label'}: value {value} is only in the sections that are held out; change their order, or "
+        "--validation-fraction."
+        for value in sorted(held_out - trained)
+    ]
+    for file, facts in parts["test/label"].items():
+        unknown = sorted(set(facts.counts) - held_out) if facts else []
+        if unknown:
+            problems.append(f"{file}: holds {unknown[:4]}, which no label of {folder / 'train/label'} holds.")
+    return problems
 
 
-class Learning(keras.callbacks.Callback):
-    """Say so, in one line, if the network has learned nothing in its first epoch.
+def is_jpeg(file):
+    return file.suffix.lower() in (".jpg", ".jpeg")
 
-    Parameters
-    ----------
-    sections : batches.Sections
-        What is held out.
-    """
 
-    def __init__(self, sections):
-        super().__init__()
-        self.sections = sections
-
-    def on_epoch_end(self, epoch, logs=None):
-        if epoch > 0:
-            return
-        constant = np.mean([metrics.constant_accuracy(label) for label in self.sections.labels])
-        answers = self.model.predict_on_batch(self.sections[0][0])
-        if logs["val_accuracy"] <= constant or np.ptp(answers) < 0.01:
-            print(
-                f"\nNothing learned in the first epoch: accuracy {logs['val_accuracy']:.4f} on what is held out, where "
-                f"one answer for every pixel has {constant:.4f}. Likely causes: labels that do not belong to their "
-                "images, a --learning-rate too high or too low, too few --steps-per-epoch. Going on."
+def describe(folder, parts):
+    """What there is in a dataset, in lines of text; `parts` as from `survey`."""
+    lines = []
+    for name, facts in parts.items():
+        place = folder / name
+        others = sum(file.is_file() and file not in facts for file in place.iterdir()) if place.is_dir() else 0
+        good = [fact for fact in facts.values() if fact]
+        sizes = Counter(f"{fact.size[0]}x{fact.size[1]}" for fact in good)
+        kinds = Counter(fact.kind for fact in good)
+        parts_of_line = [f"{len(facts)} files"]
+        parts_of_line += [", ".join(f"{count} of {size}" for size, count in sizes.most_common(3))] if sizes else []
+        if name.endswith("label") and good:
+            counts = sum((Counter(fact.counts) for fact in good), Counter())
+            total = sum(counts.values())
+            parts_of_line.append(
+                ", ".join(f"{value}: {count / total:.1%}" for value, count in sorted(counts.items())[:8])
             )
+        elif kinds:
+            parts_of_line.append(", ".join(f"{count} {kind}" for kind, count in kinds.items()))
+        if others:
+            parts_of_line.append(f"{others} other files are ignored")
+        lines.append(f"{name}: " + "; ".join(parts_of_line) + ".")
+    return "\n".join(lines)
 
 
 def writable(folder):

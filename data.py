@@ -2,12 +2,17 @@
 
 A dataset is a folder (see README.md):
 
-    DIR/train/image/<stem>.png   DIR/train/label/<stem>.png    paired by stem
-    DIR/test/<stem>.png          DIR/test/label/<stem>.png     the second is optional
+    DIR/train/image/<stem>.<ext>   DIR/train/label/<stem>.<ext>    paired by stem
+    DIR/test/<stem>.<ext>          DIR/test/label/<stem>.<ext>     the second is optional
 
-In a label the higher of two values is the inside of a cell, the lower is membrane.
+    python data.py DIR     # what is there, and everything that is wrong with it
+
+PNG, TIFF, JPEG or BMP. In a label the higher of two values is the inside of a cell, the lower is membrane; each of more
+values is a class.
 """
 
+import argparse
+import sys
 import threading
 from pathlib import Path
 
@@ -29,16 +34,87 @@ NUMPY_RANDOM_STATE = threading.Lock()
 
 
 def read_image(file):
-    """Read an image for the network: float32 (height, width, 1), the dtype's range scaled to [0, 1]."""
+    """Read an image for the network: float32 (height, width, 1 or 3) in [0, 1], as `scale` makes it.
+
+    Raises
+    ------
+    ValueError
+        If the file cannot be read, or its pixels not scaled; says which file.
+    """
     array = formats.read_array(file)
-    return (array / np.float32(np.iinfo(array.dtype).max))[..., np.newaxis]
+    check_range(array, file)
+    return scale(array)
+
+
+def scale(array):
+    """Scale an image by its dtype, never by its content.
+
+    Parameters
+    ----------
+    array : array (height, width) or (height, width, channels)
+        Such as `check_range` lets pass.
+
+    Returns
+    -------
+    float32 array (height, width, channels) in [0, 1]
+    """
+    if array.dtype.kind == "u":
+        array = array / np.float32(np.iinfo(array.dtype).max)
+    return array.astype("float32", copy=False).reshape(*array.shape[:2], -1)
+
+
+def check_range(array, file):
+    """Refuse pixels that cannot be scaled by their dtype.
+
+    Parameters
+    ----------
+    array : array
+        Pixels: unsigned integers, whose range becomes [0, 1], or floats in [0, 1] already.
+    file : path
+        Where they come from, for the message.
+
+    Raises
+    ------
+    ValueError
+        If the dtype is another, or a float is outside [0, 1] or no number; says which file.
+    """
+    if array.dtype.kind not in "uf":
+        raise ValueError(f"{file}: expected 8 or 16 bits without sign, or floats, found {array.dtype}; convert it.")
+    if array.dtype.kind == "f":
+        low, high = array.min(), array.max()
+        if not np.isfinite([low, high]).all():
+            raise ValueError(f"{file}: holds values that are no finite numbers (NaN or infinite); replace them.")
+        if low < 0 or high > 1:
+            found = f"{low:.4g} to {high:.4g}"
+            raise ValueError(f"{file}: floats have to lie between 0 and 1, found {found}; divide all images alike.")
 
 
 def read_labels(files):
-    """Read labels that belong together: a list of bool (height, width), True where their higher value stands."""
-    arrays = [formats.read_array(file) for file in files]
-    inside = max(array.max() for array in arrays)
-    return [array == inside for array in arrays]
+    """Read labels that belong together.
+
+    Returns
+    -------
+    labels : list of arrays (height, width)
+        As `classify` makes them.
+    values : list of int
+        The values that stand for the classes, rising.
+    """
+    labels = [formats.read_label(file) for file in files]
+    values = sorted(set().union(*(np.unique(label).tolist() for label in labels)))
+    return [classify(label, values) for label in labels], values
+
+
+def classify(label, values):
+    """Turn the values of a label into classes.
+
+    Returns
+    -------
+    array (height, width)
+        For two values bool, True where the higher stands; for more uint8, the class by its place in `values`.
+    """
+    if len(values) <= 2:
+        return label == values[-1]
+    return np.searchsorted(values, label).astype(np.uint8)
 
 
 def read_pairs(folder):
@@ -47,12 +123,16 @@ def read_pairs(folder):
     Returns
     -------
     stems : list of str, in natural order
-    images : list of float32 arrays (height, width, 1) in [0, 1]
-    labels : list of bool arrays (height, width), True inside cells
+    images : list of float32 arrays (height, width, channels) in [0, 1]
+    labels : list of arrays (height, width)
+        bool, True inside cells; of more than two classes their numbers, as from `classify`.
+    values : list of int
+        The labels' values for the classes.
     """
     images = formats.find_images(Path(folder) / "image")
     labels = formats.find_images(Path(folder) / "label")
-    return list(images), [read_image(file) for file in images.values()], read_labels([labels[stem] for stem in images])
+    classes, values = read_labels([labels[stem] for stem in images])
+    return list(images), [read_image(file) for file in images.values()], classes, values
 
 
 def split(count, fraction):
@@ -149,3 +229,24 @@ def move(image, places, order):
     """Take each pixel of an array (height, width, channels) from its place, interpolated by splines of an order."""
     channels = np.moveaxis(image, -1, 0)
     return np.stack([ndimage.map_coordinates(c, places, order=order, mode="reflect") for c in channels], axis=-1)
+
+
+def main(argv=None):
+    import check  # it imports this module
+
+    parser = argparse.ArgumentParser(
+        description="Check a dataset: what is there, and everything that is wrong with it."
+    )
+    parser.add_argument("folder", type=Path, metavar="DIR", help="dataset: train/image, train/label, test")
+    folder = parser.parse_args(argv).folder
+    if not folder.is_dir():
+        print(f"data.py: {folder}: no such folder.", file=sys.stderr)
+        return 2
+    parts, problems = check.survey(folder)
+    print(check.describe(folder, parts))
+    print(*problems or ["No problems found."], sep="\n", file=sys.stderr if problems else sys.stdout)
+    return 2 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -13,7 +13,6 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 
-import cells
 import data
 import formats
 import predict
@@ -36,15 +35,21 @@ def overlay(image, label, mask):
     Parameters
     ----------
     image : float array (height, width, channels) in [0, 1]
-    label, mask : bool arrays (height, width), True inside cells
+    label, mask : arrays (height, width)
+        bool, True inside cells; or the numbers of more than two classes.
 
     Returns
     -------
     float array (height, width, 3) in [0, 1]
-        Found membrane green, missed membrane orange, mask where there is no membrane blue.
+        Found membrane green, missed membrane orange, mask where there is no membrane blue. Of more than two classes,
+        wrong pixels orange.
     """
     picture = np.repeat(image.mean(-1, keepdims=True), 3, axis=-1)
-    for where, colour in ((~label & ~mask, FOUND), (~label & mask, MISSED), (label & ~mask, EXTRA)):
+    if label.dtype == bool:
+        parts = (~label & ~mask, FOUND), (~label & mask, MISSED), (label & ~mask, EXTRA)
+    else:
+        parts = ((label != mask, MISSED),)
+    for where, colour in parts:
         picture[where] = 0.45 * picture[where] + 0.55 * np.array(matplotlib.colors.to_rgb(colour))
     return picture
 
@@ -52,12 +57,14 @@ def overlay(image, label, mask):
 def draw_overlay(image, label, mask):
     """Figure of a section, its label, its mask and the overlay of the three; arrays as in `overlay`."""
     figure = Figure(figsize=(14, 4.4), layout="constrained")
-    pictures = {"section": image[..., 0], "label": label, "mask": mask, "overlay": overlay(image, label, mask)}
+    brightest = max(label.max(), mask.max(), 1)
+    pictures = {"section": image, "label": label / brightest, "mask": mask / brightest}
+    pictures["overlay"] = overlay(image, label, mask)
     for axes, (title, picture) in zip(figure.subplots(1, 4), pictures.items(), strict=True):
         axes.imshow(picture, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
         axes.set_title(title)
         axes.axis("off")
-    names = {"membrane found": FOUND, "missed": MISSED, "extra": EXTRA}
+    names = {"membrane found": FOUND, "missed": MISSED, "extra": EXTRA} if label.dtype == bool else {"wrong": MISSED}
     figure.legend(
         handles=[Patch(color=colour, label=name) for name, colour in names.items()], loc="outside lower center", ncols=3
     )
@@ -77,7 +84,7 @@ def draw_pairs(images, labels):
         figure.subplots(2, len(images), squeeze=False).T, zip(images, labels, strict=True), strict=True
     ):
         for ax, picture in zip(axes, pair, strict=True):
-            ax.imshow(picture, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+            ax.imshow(np.clip(picture, 0, 1), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
             ax.axis("off")
     return figure
 
@@ -182,14 +189,14 @@ def main(argv=None):
             raise ValueError(f"{arguments.data / 'test' / 'label'}: no labels in this folder.")
         stem = next(iter(labels))
         image = data.read_image(formats.find_images(arguments.data / "test")[stem])
-        label = data.read_labels(labels.values())[0]
+        classes, _ = data.read_labels(labels.values())
     except ValueError as error:
         print(f"figures.py: {error}", file=sys.stderr)
         return 2
-    mask = cells.to_mask(predict.predict(network, image), settings["border"])
+    label, mask = classes[0], predict.to_mask(predict.predict(network, image), settings)
     arguments.out.mkdir(parents=True, exist_ok=True)
-    save_picture(image[..., 0], arguments.out / "section.png")
-    save_picture(mask, arguments.out / "mask.png")
+    save_picture(image.squeeze(), arguments.out / "section.png")
+    save_picture(mask / max(label.max(), 1), arguments.out / "mask.png")
     save_picture(overlay(image, label, mask), arguments.out / "overlay.png")
     save(draw_curves(record.read_history(arguments.run / "history.csv")), arguments.out / "curves.png")
     save(draw_network(network), arguments.out / "network.png")

@@ -4,8 +4,7 @@
     python main.py --data data/isbi2012 --width 32   # another dataset, a wider network
     python main.py --resume                          # go on where a stopped run was
 
-The run is kept in runs/<name of the data folder>/ (see record.py), with curves.png and overlay.png; the masks are
-written beside the test images.
+The run is kept in runs/<name of the data folder>/ (see record.py); the masks are written beside the test images.
 """
 
 import argparse
@@ -15,7 +14,6 @@ from pathlib import Path
 import keras
 
 import batches
-import cells
 import check
 import data
 import figures
@@ -29,24 +27,28 @@ import record
 def train(arguments, callbacks=()):
     """The recipe: load, split, build, fit, predict, score, draw.
 
-    `arguments` are those of `parse`; `callbacks` of Keras join the recipe's own. Returns the mean scores, as a dict of
-    dicts, of the held-out sections and, where there are labels, of the test images.
+    `callbacks` join the recipe's own. Returns the mean scores of the held-out sections and of the test images.
     """
     run, test = arguments.run, arguments.data / "test"
     keras.utils.set_random_seed(arguments.seed)
-    stems, images, labels = data.read_pairs(arguments.data / "train")
+    stems, images, labels, values = data.read_pairs(arguments.data / "train")
     training, held_out = data.split(len(stems), arguments.validation_fraction)
     print(f"Training on {record.device()}; held out: {', '.join(stems[held_out])}.")
 
     if arguments.resume:
         network = keras.saving.load_model(run / "last.keras")
     else:
-        network = getattr(model, arguments.model)(width=arguments.width, depth=arguments.depth)
+        shape, classes = (None, None, images[0].shape[-1]), len(values) if len(values) > 2 else 1
+        network = getattr(model, arguments.model)(shape, classes, width=arguments.width, depth=arguments.depth)
+        loss, iou = "binary_crossentropy", keras.metrics.BinaryIoU([0], name="membrane_iou", dtype="float32")
+        if classes > 1:
+            loss = "sparse_categorical_crossentropy"
+            iou = keras.metrics.MeanIoU(classes, "mean_iou", sparse_y_pred=False)
         steps = arguments.epochs * arguments.steps_per_epoch
         network.compile(
             optimizer=keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(arguments.learning_rate, steps)),
-            loss="binary_crossentropy",
-            weighted_metrics=["accuracy", keras.metrics.BinaryIoU([0], name="membrane_iou", dtype="float32")],
+            loss=loss,
+            weighted_metrics=["accuracy", iou],
         )
     epoch = int(network.optimizer.iterations) // arguments.steps_per_epoch
     size = arguments.crop, arguments.batch_size, arguments.steps_per_epoch
@@ -59,22 +61,22 @@ def train(arguments, callbacks=()):
         validation_data=sections,
         initial_epoch=epoch,
         epochs=arguments.epochs,
-        callbacks=[batches.FollowEpochs(crops), kept, check.Learning(sections), *callbacks],
+        callbacks=[batches.FollowEpochs(crops), kept, record.Learning(sections), *callbacks],
         shuffle=False,
     )
 
-    network, _ = predict.load_network(run / "model.keras")
+    network, settings = predict.load_network(run / "model.keras")
     maps = [predict.predict(network, image) for image in images[held_out]]
-    border = cells.choose_border(labels[held_out], maps)
-    record.save_network(network, run / "model.keras", border=border)
-    masks = [cells.to_mask(probability, border) for probability in maps]
-    scores = {"held out": metrics.mean_scores(map(metrics.scores, labels[held_out], masks))}
+    settings |= predict.settle(labels[held_out], maps, values, arguments.data / "train/label")
+    record.save_network(network, run / "model.keras", **settings)
+    masks = [predict.to_mask(probability, settings) for probability in maps]
+    pairs = zip(labels[held_out], masks, strict=True)
+    scores = {"held out": metrics.mean_scores(metrics.scores(*pair, values) for pair in pairs)}
     if test.is_dir():
-        predict.write_masks(network, formats.find_images(test), test, border)
+        predict.write_masks(network, formats.find_images(test), test, settings)
         if (test / "label").is_dir():
             scores["test"] = metrics.mean_scores(metrics.score_folder(test, test / "label").values())
-    seconds = sum(row["seconds"] for row in kept.rows)
-    record.write_summary(run, vars(arguments), seconds=seconds, scores=scores)
+    record.write_summary(run, vars(arguments), seconds=sum(row["seconds"] for row in kept.rows), scores=scores)
     figures.save(figures.draw_curves(kept.rows), run / "curves.png")
     figures.save(figures.draw_overlay(images[held_out][0], labels[held_out][0], masks[0]), run / "overlay.png")
     return scores
@@ -136,11 +138,10 @@ def main(argv=None):
         print(f"\nStopped. {record.state(arguments.run)}", file=sys.stderr)
         return 130
     except OSError as error:
-        place = error.filename or arguments.run
-        print(f"\nmain.py: {place}: {error.strerror}. {record.state(arguments.run)}", file=sys.stderr)
+        reason = f"{error.filename or arguments.run}: {error.strerror}."
+        print(f"\nmain.py: {reason} {record.state(arguments.run)}", file=sys.stderr)
         return 2
-    print(metrics.table(scores))
-    print("constant: the accuracy of one answer for every pixel")
+    print(metrics.table(scores), "constant: the accuracy of one answer for every pixel", sep="\n")
     print(f"Masks are in {arguments.data / 'test'}, the network and its record in {arguments.run}.")
     return 0
 

@@ -3,10 +3,6 @@
     python metrics.py data/membrane/test data/membrane/test/label
 
 A mask or a label is a bool array, True inside cells (white). "Membrane" scores are those of the black class.
-
-Sources: V_rand and V_info are the scores of the ISBI 2012 challenge, Arganda-Carreras et al., "Crowdsourcing the
-creation of image segmentation algorithms for connectomics", Frontiers in Neuroanatomy 2015, as its Fiji
-implementation computes them.
 """
 
 import argparse
@@ -15,13 +11,12 @@ from pathlib import Path
 
 import numpy as np
 import tifffile
-from scipy import ndimage
-from skimage.segmentation import watershed
 
 import data
 import formats
-
-THRESHOLDS = tuple(i / 10 for i in range(11))
+from challenge import challenge_scores, contingency, information_of, rand_of
+from challenge import v_info as v_info  # all scores can be found here
+from challenge import v_rand as v_rand
 
 
 def accuracy(label, mask):
@@ -39,9 +34,8 @@ def accuracy(label, mask):
 
 
 def constant_accuracy(label):
-    """Accuracy of the better constant answer, all white or all black: what any network has to beat."""
-    share = float(np.mean(label))
-    return max(share, 1 - share)
+    """Accuracy of the best constant answer, one class for all pixels: what any network has to beat."""
+    return float(np.bincount(label.ravel()).max() / label.size)
 
 
 def dice(label, mask):
@@ -56,12 +50,15 @@ def iou(label, mask):
     return np.count_nonzero(label & mask) / union if union else 1.0
 
 
-def scores(label, mask):
+def scores(label, mask, values=()):
     """All scores of one mask.
 
     Parameters
     ----------
-    label, mask : bool arrays of one shape, True inside cells
+    label, mask : arrays of one shape
+        bool, True inside cells; or the numbers of more than two classes.
+    values : list of int
+        The names of those classes.
 
     Returns
     -------
@@ -74,10 +71,12 @@ def scores(label, mask):
     """
     if label.shape != mask.shape:
         raise ValueError(f"expected a mask of the label's shape {label.shape}, found {mask.shape}.")
+    common = {"accuracy": accuracy(label, mask), "constant": constant_accuracy(label)}
+    if label.dtype != bool:
+        return {**common, **class_scores(label, mask, values)}
     shares = contingency(label, mask)
     return {
-        "accuracy": accuracy(label, mask),
-        "constant": constant_accuracy(label),
+        **common,
         "membrane_iou": iou(~label, ~mask),
         "membrane_dice": dice(~label, ~mask),
         "v_rand": rand_of(*shares),
@@ -85,10 +84,22 @@ def scores(label, mask):
     }
 
 
+def class_scores(label, mask, values):
+    """IoU of each of several classes, NaN for one that neither label nor mask holds, and the mean of the others."""
+    ious = [
+        iou(label == i, mask == i) if np.any(label == i) or np.any(mask == i) else np.nan for i in range(len(values))
+    ]
+    named = {f"iou_{value}": score for value, score in zip(values, ious, strict=True)}
+    return {"mean_iou": float(np.nanmean(ious)), **named}
+
+
 def mean_scores(rows):
-    """The mean of each score over dicts of scores, as from `scores`."""
-    rows = list(rows)
-    return {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}
+    """The mean of each score over dicts of scores, as from `scores`; NaN, for what there is none of, is left out."""
+    columns = {}
+    for row in rows:
+        for name, value in row.items():
+            columns.setdefault(name, []).append(value)
+    return {name: float(np.nanmean(values)) for name, values in columns.items() if not np.isnan(values).all()}
 
 
 def score_folder(predicted, labels):
@@ -99,7 +110,7 @@ def score_folder(predicted, labels):
     predicted : path
         Folder of <stem>_predict.png, or of <stem>.png.
     labels : path
-        Folder of labels; the higher of their two values is white.
+        Folder of labels; the higher of two values is white, each of more is a class.
 
     Returns
     -------
@@ -114,14 +125,19 @@ def score_folder(predicted, labels):
     files = formats.find_images(labels)
     if not files:
         raise ValueError(f"{labels}: no labels in this folder.")
-    rows = {}
-    for (stem, file), label in zip(files.items(), data.read_labels(files.values()), strict=True):
-        mask_file = find_mask(predicted, stem)
-        mask = formats.read_array(mask_file) > 127
+    classes, values = data.read_labels(files.values())
+    mask_files = [find_mask(predicted, stem) for stem in files]
+    masks = [formats.read_label(file, indices=not formats.is_colour(values)) for file in mask_files]
+    for label, mask, file, mask_file in zip(classes, masks, files.values(), mask_files, strict=True):
         if mask.shape != label.shape:
             raise ValueError(f"{mask_file}: its size {mask.shape} is not that of {file}, {label.shape}.")
-        rows[stem] = scores(label, mask)
-    return rows
+    if len(values) <= 2:
+        pairs = zip(classes, (mask > 127 for mask in masks), strict=True)
+        return {stem: scores(*pair) for stem, pair in zip(files, pairs, strict=True)}
+    values = sorted(set(values).union(*(np.unique(mask).tolist() for mask in masks)))
+    labels = [data.classify(formats.read_label(file), values) for file in files.values()]
+    pairs = zip(labels, (data.classify(mask, values) for mask in masks), strict=True)
+    return {stem: scores(*pair, values) for stem, pair in zip(files, pairs, strict=True)}
 
 
 def find_mask(folder, stem):
@@ -132,133 +148,13 @@ def find_mask(folder, stem):
     raise ValueError(f"{folder}: no mask {stem}{formats.PREDICTED}.png for the label {stem}.")
 
 
-def thin_borders(interior):
-    """Segments of a proposal whose borders have been thinned to lines.
-
-    The 4-connected components of `interior` are the seeds of a watershed on the flat rest.
-
-    Parameters
-    ----------
-    interior : bool array (height, width)
-
-    Returns
-    -------
-    int array (height, width)
-        0 on the lines, 1, 2, ... in the segments.
-    """
-    seeds, count = ndimage.label(interior)
-    if count == 0:
-        return seeds
-    return watershed(~interior, seeds, connectivity=1, watershed_line=True)
-
-
-def contingency(label, interior):
-    """Shares of the pixels inside cells that fall into each true and each proposed segment.
-
-    Parameters
-    ----------
-    label : bool array (height, width)
-        True inside cells; only these pixels count.
-    interior : bool array (height, width)
-        The proposal, True inside cells.
-
-    Returns
-    -------
-    joint, truth, proposal : float arrays
-        Shares of the pairs of segments, of the true segments, and of the proposed segments. A pixel on a line between
-        proposed segments is a segment of its own, and left out of `joint` and `proposal`.
-    on_lines : float
-        The share of those pixels.
-    count : int
-        Number of pixels that count.
-    """
-    truth = ndimage.label(label)[0][label]
-    proposal = thin_borders(interior)[label].astype(np.int64)
-    count, segments = truth.size, proposal.max(initial=0) + 1
-    pairs, occurrences = np.unique(truth * segments + proposal, return_counts=True)
-    shares = np.bincount(proposal, minlength=1) / max(count, 1)
-    joint = occurrences[pairs % segments > 0] / max(count, 1)
-    return joint, np.bincount(truth)[1:] / max(count, 1), shares[1:], float(shares[0]), count
-
-
-def v_rand(label, interior):
-    """Foreground-restricted Rand score after border thinning, of one section.
-
-    The harmonic mean of two chances: that two pixels of one proposed segment belong to one cell, and that two pixels
-    of one cell belong to one proposed segment.
-
-    Parameters
-    ----------
-    label, interior : bool arrays (height, width)
-        As for `contingency`.
-
-    Returns
-    -------
-    float in [0, 1]; 1 if no pixel counts.
-    """
-    return rand_of(*contingency(label, interior))
-
-
-def v_info(label, interior):
-    """Foreground-restricted information score after border thinning, of one section.
-
-    Twice the mutual information of true and proposed segments over the sum of their entropies. Parameters and range
-    are those of `v_rand`; 1 where both have a single segment.
-    """
-    return information_of(*contingency(label, interior))
-
-
-def rand_of(joint, truth, proposal, on_lines, count):
-    """`v_rand` from a `contingency`."""
-    if count == 0:
-        return 1.0
-    alone = on_lines / count
-    return float(2 * (np.sum(joint**2) + alone) / (np.sum(proposal**2) + alone + np.sum(truth**2)))
-
-
-def information_of(joint, truth, proposal, on_lines, count):
-    """`v_info` from a `contingency`."""
-    alone = on_lines * np.log(max(count, 1))
-    both = entropy(truth) + entropy(proposal) + alone
-    return float(2 * (both - entropy(joint) - alone) / both) if both > 0 else 1.0
-
-
-def entropy(shares):
-    """Sum of -p log p in nats, empty segments left out."""
-    shares = shares[shares > 0]
-    return -np.sum(shares * np.log(shares))
-
-
-def challenge_scores(labels, probabilities):
-    """The challenge's scores of a stack: averaged over sections at each threshold, then the best threshold.
-
-    Parameters
-    ----------
-    labels : bool array (sections, height, width)
-        True inside cells.
-    probabilities : float array (sections, height, width) in [0, 1]
-        Probability of the inside of a cell.
-
-    Returns
-    -------
-    dict with the best `v_rand` and `v_info`, and the `threshold` of the best `v_rand`.
-    """
-    rand, information = [], []
-    for threshold in THRESHOLDS:
-        tables = [contingency(a, b > threshold) for a, b in zip(labels, probabilities, strict=True)]
-        rand.append(np.mean([rand_of(*shares) for shares in tables]))
-        information.append(np.mean([information_of(*shares) for shares in tables]))
-    best = int(np.argmax(rand))
-    return {"v_rand": float(rand[best]), "v_info": float(max(information)), "threshold": THRESHOLDS[best]}
-
-
 def table(rows):
-    """Lay scores out as text: a header, then a line for each of a dict of dicts of float."""
+    """Lay scores out as text: a header, then a line for each of a dict of dicts of float; NaN for what one has not."""
     first = max(map(len, rows), default=0) + 2
-    names = list(next(iter(rows.values())))
+    names = list(dict.fromkeys(name for row in rows.values() for name in row))
     lines = [" " * first + "".join(f"{name:>{len(name) + 2}}" for name in names)]
     for title, row in rows.items():
-        lines.append(f"{title:{first}}" + "".join(f"{row[name]:{len(name) + 2}.4f}" for name in names))
+        lines.append(f"{title:{first}}" + "".join(f"{row.get(name, np.nan):{len(name) + 2}.4f}" for name in names))
     return "\n".join(lines)
 
 
@@ -272,8 +168,8 @@ def main(argv=None):
         print(table({**rows, "mean": mean_scores(rows.values())}))
         files = formats.find_images(arguments.labels)
         maps = [arguments.predicted / f"{stem}_probability.tif" for stem in files]
-        if all(file.is_file() for file in maps):
-            best = challenge_scores(data.read_labels(files.values()), [tifffile.imread(file) for file in maps])
+        if all(file.is_file() for file in maps) and "v_rand" in next(iter(rows.values())):
+            best = challenge_scores(data.read_labels(files.values())[0], [tifffile.imread(file) for file in maps])
             print("maps, best threshold: V_rand {v_rand:.4f} at {threshold}, V_info {v_info:.4f}".format(**best))
     except ValueError as error:
         print(f"metrics.py: {error}", file=sys.stderr)

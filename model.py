@@ -17,8 +17,8 @@ And where the training in main.py does, by what benchmarks/LOG.md found:
 - all pixels weigh the same (`--border-weight 10` is the paper's map, without its balance of classes); cells.py keeps
   neighbours apart instead;
 - no elastic deformation (`--elastic 10` is the paper's); affine transforms, the eight flips and rotations, and noise;
-- an image is predicted whole, padded by reflection, and once; `predict.py --flips` averages over eight turns, where the
-  paper averages over seven.
+- an image is predicted whole or in tiles that overlap as far as the network looks, padded by reflection, and averaged
+  over its eight flips and rotations; the paper's average is over seven rotations.
 
 Your own network is one more function here with the arguments of `unet`; `python main.py --model NAME` trains it.
 """

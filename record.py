@@ -14,8 +14,10 @@ from importlib.metadata import version
 from pathlib import Path
 
 import keras
+import numpy as np
 
 import formats
+import metrics
 
 SETTINGS = "settings.json"
 
@@ -52,6 +54,32 @@ class Record(keras.callbacks.Callback):
             table.writerows(self.rows)
         # Last, since it says how far the run is: killed before this, the epoch is done again, with the same result.
         save_network(self.model, self.run / "last.keras")
+
+
+class Learning(keras.callbacks.Callback):
+    """Say so, in one line, if the network has learned nothing in its first epoch.
+
+    Parameters
+    ----------
+    sections : batches.Sections
+        What is held out.
+    """
+
+    def __init__(self, sections):
+        super().__init__()
+        self.sections = sections
+
+    def on_epoch_end(self, epoch, logs=None):
+        if epoch > 0:
+            return
+        constant = np.mean([metrics.constant_accuracy(label) for label in self.sections.labels])
+        answers = self.model.predict_on_batch(self.sections[0][0])
+        if logs["val_accuracy"] <= constant or np.ptp(answers) < 0.01:
+            print(
+                f"\nNothing learned in the first epoch: accuracy {logs['val_accuracy']:.4f} on what is held out, where "
+                f"one answer for every pixel has {constant:.4f}. Likely causes: labels that do not belong to their "
+                "images, a --learning-rate too high or too low, too few --steps-per-epoch. Going on."
+            )
 
 
 def save_network(network, path, **settings):

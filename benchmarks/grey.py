@@ -42,7 +42,7 @@ def run_ours(folder, seed, steps):
 def run_original(folder, seed, steps):
     """The same after so many steps of the recipe of zhixuhao/unet."""
     keras.utils.set_random_seed(seed)
-    _, images, labels = data.read_pairs(folder / "train")
+    _, images, labels, _ = data.read_pairs(folder / "train")
     training, held_out = data.split(len(images), 0.2)
     network = original.unet()
     network.fit(original.Pairs(images[training], labels[training], steps, seed), verbose=2, shuffle=False)

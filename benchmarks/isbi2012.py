@@ -72,9 +72,9 @@ class Looks(keras.callbacks.Callback):
         self.seconds += time.perf_counter() - self.started
 
 
-def score(labels, maps, border=1.0):
-    """Scores of the masks, with `border` as for `cells.to_mask`, and those of the maps at their best threshold."""
-    masks = [cells.to_mask(probability, border) for probability in maps]
+def score(labels, maps, border=1.0, sure=1.0):
+    """Scores of the masks, as `cells.to_mask` makes them, and those of the maps at their best threshold."""
+    masks = [cells.to_mask(probability, border, sure) for probability in maps]
     best = {f"map_{name}": value for name, value in metrics.challenge_scores(labels, maps).items()}
     return {**metrics.mean_scores(map(metrics.scores, labels, masks)), **best}
 
@@ -82,7 +82,7 @@ def score(labels, maps, border=1.0):
 def run_original(folder, fold, seed):
     """Rows of the recipe of zhixuhao/unet."""
     keras.utils.set_random_seed(seed)
-    _, images, labels = data.read_pairs(folder / "train")
+    _, images, labels, _ = data.read_pairs(folder / "train")
     held_out = split(images, fold), split(labels, fold)
     looks = Looks(LOOK, original.predict, held_out[0][1], held_out[1][1])
     pairs = original.Pairs(held_out[0][0], held_out[1][0], original.STEPS, seed)
@@ -91,7 +91,7 @@ def run_original(folder, fold, seed):
 
 
 def run_ours(folder, fold, seed, options):
-    """Rows of main.py, which holds out some of its sections once more, and a last one of averaging over flips.
+    """Rows of main.py, which holds out some of its sections once more, and a last one without averaging over flips.
 
     The last two are of the network and the masks that main.py has chosen by what it held out itself.
     """
@@ -103,16 +103,16 @@ def run_ours(folder, fold, seed, options):
                 shutil.copy(file, dataset / "train" / part)
         arguments = recipe.parse(["--data", str(dataset), "--run", str(run), "--seed", str(seed), *options])
         record.open_run(run, vars(arguments))
-        _, images, labels = data.read_pairs(folder / "train")
+        _, images, labels, _ = data.read_pairs(folder / "train")
         images, labels = split(images, fold)[1], split(labels, fold)[1]
         looks = Looks(arguments.steps_per_epoch, predict.predict, images, labels)
         recipe.train(arguments, callbacks=[looks])
         network, settings = predict.load_network(run / "model.keras")
         last = {"step": looks.rows[-1]["step"], "minutes": looks.seconds / 60}
         maps = [predict.predict(network, image) for image in images]
-        rows = [*looks.rows[:-1], {**last, **score(labels, maps, settings["border"])}]
-        maps = [predict.predict(network, image, flips=True) for image in images]
-        return rows, {**last, **score(labels, maps, settings["border"])}
+        rows = [*looks.rows[:-1], {**last, **score(labels, maps, settings["border"], settings["sure"])}]
+        maps = [predict.predict(network, image, flips=False) for image in images]
+        return rows, {**last, **score(labels, maps, settings["border"], settings["sure"])}
 
 
 def split(sections, fold):
@@ -127,8 +127,8 @@ def run_fold(name, folder, fold, seed):
     key = {"fold": fold, "seed": seed}
     if name == ORIGINAL:
         return [{"recipe": name, **key, **row} for row in run_original(folder, fold, seed)]
-    rows, flipped = run_ours(folder, fold, seed, OURS[name])
-    return [*({"recipe": name, **key, **row} for row in rows), {"recipe": f"{name}, --flips", **key, **flipped}]
+    rows, unturned = run_ours(folder, fold, seed, OURS[name])
+    return [*({"recipe": name, **key, **row} for row in rows), {"recipe": f"{name}, --no-flips", **key, **unturned}]
 
 
 def in_a_process(function, *arguments):
@@ -138,7 +138,7 @@ def in_a_process(function, *arguments):
 
 
 def read_rows(path):
-    """Rows of earlier runs from a CSV file, with their numbers as float; an empty list if there is none."""
+    """Rows of earlier runs from a CSV file, with their numbers as such; an empty list if there is none."""
     if not path.is_file():
         return []
     with path.open(newline="") as file:
@@ -146,11 +146,13 @@ def read_rows(path):
 
 
 def number(text):
-    """A float if the text is one, the text otherwise."""
-    try:
-        return float(text)
-    except ValueError:
-        return text
+    """An int or a float if the text is one, the text otherwise."""
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            pass
+    return text
 
 
 def write_rows(path, rows):
@@ -172,7 +174,7 @@ def tabulate(rows):
     for name in dict.fromkeys(row["recipe"] for row in rows):
         last = last_rows(rows, name)
         columns = [[row[score] for row in last] for score in SCORES]
-        parts = [f"{np.mean(column):.4f} ± {np.std(column):.4f}" for column in columns]
+        parts = [f"{np.mean(column):.3f}" + f" ± {np.std(column):.3f}" * (len(last) > 1) for column in columns]
         lines.append(f"| {name} | {len(last)} | " + " | ".join(parts) + " |")
     return "\n".join(lines)
 
@@ -188,10 +190,12 @@ def draw(rows):
                 if row["recipe"] == name:
                     curves.setdefault((row["fold"], row["seed"]), []).append((row["minutes"], row[column]))
             for curve in curves.values():
-                axes.plot(*zip(*curve, strict=True), color=colour, alpha=0.3, linewidth=1)
+                axes.plot(*zip(*curve, strict=True), ".-", color=colour, alpha=0.3, linewidth=1)
             if curves:
                 axes.plot(*np.mean(list(curves.values()), axis=0).T, "o-", color=colour, linewidth=2.5, label=name)
         axes.set(xlabel="minutes of training", xscale="log")
+        axes.set_xticks([0.5, 1, 2, 5, 10, 20], [0.5, 1, 2, 5, 10, 20])
+        axes.set_xticks([], minor=True)
         axes.grid(alpha=0.3)
     left.set_title("accuracy on held-out sections")
     right.set_title("V_rand, best threshold")

@@ -45,7 +45,7 @@ def main(argv=None):
     parser.add_argument("--steps", type=int, default=20, help="steps a turn")
     parser.add_argument("--turns", type=int, default=8, help="how often each is timed")
     arguments = parser.parse_args(argv)
-    _, images, labels = data.read_pairs(arguments.data / "train")
+    _, images, labels, _ = data.read_pairs(arguments.data / "train")
     crops = batches.Crops(images, labels, crop=256, batch_size=4, steps=arguments.steps)
     start = time.perf_counter()
     for i in range(arguments.steps):

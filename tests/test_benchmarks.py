@@ -64,7 +64,7 @@ def test_benchmark_compares_scores_in_time_and_is_not_run_twice(sections, tiny_o
     assert isbi2012.main(options) == 0
     rows = isbi2012.read_rows(tmp_path / "rows.csv")
     found = [(row["recipe"], row["step"]) for row in rows]
-    ours = [("main.py", 2), ("main.py", 4), ("main.py, --flips", 4)]
+    ours = [("main.py", 2), ("main.py", 4), ("main.py, --no-flips", 4)]
     short = [(name.replace("main.py", "main.py, short"), step) for name, step in ours]
     assert found == [*ours, *short, ("zhixuhao/unet", 2), ("zhixuhao/unet", 4)]
     assert all(0 < row["minutes"] < 5 for row in rows)

@@ -47,6 +47,14 @@ def test_merging_weighs_borders_by_their_length():
     assert cells.join_borders(borders, "a", "d", "c") == pytest.approx({"weight": 0.2, "count": 3})
 
 
+def test_a_network_that_is_less_sure_parts_cells_too():
+    apart = np.ones((40, 60), bool)
+    apart[:, 29:31] = False
+    chosen = cells.choose([apart], [0.93 * two_cells()])
+    assert chosen["sure"] < 0.93
+    assert count(cells.to_mask(0.93 * two_cells(), **chosen)) == 2
+
+
 def test_outlines_leave_no_two_segments_side_by_side():
     segments = np.random.default_rng(0).integers(1, 4, (20, 20))
     left = np.where(cells.outlines(segments), 0, segments)
@@ -58,11 +66,11 @@ def test_lines_are_chosen_where_they_help_and_only_there():
     probability = two_cells()
     apart = np.ones(probability.shape, bool)
     apart[:, 29:31] = False
-    assert cells.choose_border([apart], [probability]) == 0.45
+    assert cells.choose([apart], [probability])["border"] == 0.45
     # A single object, such as a vessel, with a faint spot in it: the mask without lines is right.
     vessel = np.zeros((40, 60), bool)
     vessel[15:25] = True
     probability = np.where(vessel, 0.995, 0.005).astype("float32")
     probability[15:25, 28:32] = 0.6
     assert metrics.v_rand(vessel, cells.to_mask(probability, 0.45)) < 1
-    assert cells.choose_border([vessel], [probability]) == 1.0
+    assert cells.choose([vessel], [probability]) == {"border": 1.0}

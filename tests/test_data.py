@@ -17,7 +17,8 @@ def test_the_higher_label_value_is_inside(tmp_path, low_high):
     cells = np.array([[True, False], [True, True]])
     save(np.where(cells, *reversed(low_high)).astype(np.uint8), tmp_path / "a.png")
     save(np.full((1, 2), low_high[0], np.uint8), tmp_path / "b.png")  # a section of membrane alone
-    first, second = data.read_labels([tmp_path / "a.png", tmp_path / "b.png"])
+    (first, second), values = data.read_labels([tmp_path / "a.png", tmp_path / "b.png"])
+    assert values == list(low_high)
     assert np.array_equal(first, cells)
     assert not second.any()
 

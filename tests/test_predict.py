@@ -24,11 +24,6 @@ def model_file(network, tmp_path_factory):
     return str(file)
 
 
-def test_size_multiple_is_two_to_the_depth(network):
-    assert predict.size_multiple(network) == 4
-    assert predict.size_multiple(unet(width=2, depth=3)) == 8
-
-
 @pytest.mark.parametrize("shape", [(32, 32), (33, 47), (5, 3)])
 def test_predict_keeps_the_size(network, shape):
     image = np.random.default_rng(0).random((*shape, 1), "float32")
@@ -40,14 +35,14 @@ def test_predict_keeps_the_size(network, shape):
 def test_a_size_that_fits_is_not_padded(network):
     image = np.random.default_rng(0).random((16, 24, 1), "float32")
     direct = keras.ops.convert_to_numpy(network(image[np.newaxis]))[0, ..., 0]
-    np.testing.assert_allclose(predict.predict(network, image), direct, atol=1e-6)
+    np.testing.assert_allclose(predict.predict(network, image, flips=False), direct, atol=1e-6)
 
 
 def test_flips_make_no_difference_to_a_turned_image(network):
     image = np.random.default_rng(0).random((16, 24, 1), "float32")
     inside = predict.predict(network, image, flips=True)
     assert inside.shape == (16, 24)
-    assert np.abs(inside - predict.predict(network, image)).max() > 1e-3
+    assert np.abs(inside - predict.predict(network, image, flips=False)).max() > 1e-3
     for k in range(8):
         turned = predict.predict(network, data.turn(image, k), flips=True)
         np.testing.assert_allclose(turned, data.turn(inside, k), atol=1e-6)
@@ -55,15 +50,18 @@ def test_flips_make_no_difference_to_a_turned_image(network):
 
 def test_a_network_keeps_its_settings_and_others_have_none(network, model_file, tmp_path):
     record.save_network(network, tmp_path / "own.keras", border=0.45)
-    assert predict.load_network(tmp_path / "own.keras")[1] == {"border": 0.45}
-    assert predict.load_network(model_file)[1] == {"border": 1.0}
+    assert predict.load_network(tmp_path / "own.keras")[1]["border"] == 0.45
+    assert predict.load_network(model_file)[1]["border"] == 1.0
 
 
 def test_the_networks_own_border_is_used_unless_one_is_given(network, tmp_path, monkeypatch):
     borders = []
-    monkeypatch.setattr(
-        predict.cells, "to_mask", lambda inside, border, threshold: borders.append(border) or inside > 0
-    )
+
+    def to_mask(probability, border, sure, threshold):
+        borders.append(border)
+        return probability > threshold
+
+    monkeypatch.setattr(predict.cells, "to_mask", to_mask)
     record.save_network(network, tmp_path / "own.keras", border=0.45)
     save(draw_section(np.random.default_rng(0))[0], tmp_path / "a.png")
     for options in ([], ["--border", "1"]):
@@ -103,16 +101,67 @@ def test_users_mistakes_are_one_sentence(model_file, tmp_path, capsys):
     (tmp_path / "text.png").write_text("no image")
     colour = unet((None, None, 3), width=2, depth=1)
     colour.save(tmp_path / "colour.keras")
+    unet((None, None, 2), width=2, depth=1).save(tmp_path / "two.keras")
     for arguments, message in [
         ([tmp_path / "nowhere"], "nowhere: no such folder"),
         ([tmp_path / "empty"], "empty: no images"),
         ([tmp_path / "text.png"], "text.png: cannot be read"),
         ([image, "--model", tmp_path / "none.keras"], "none.keras: no such file"),
         ([image, "--model", tmp_path / "text.keras"], "text.keras: cannot be loaded"),
-        ([image, "--model", tmp_path / "colour.keras"], "colour.keras: expected a network from grey images"),
+        ([image, "--model", tmp_path / "two.keras"], "two.keras: expected a network from images"),
+        ([image, "--model", tmp_path / "colour.keras"], "a.png: expected 3 channels, as in training, found 1"),
         ([image, "--out", image], "a.png"),
     ]:
         assert predict.main(["--model", model_file, *map(str, arguments)]) == 2
         error = capsys.readouterr().err
-        assert message in error
-        assert error.count("\n") == 1
+        assert message in error.splitlines()[-1]
+        assert "Traceback" not in error
+
+
+def test_bad_images_are_named_and_the_others_predicted(model_file, tmp_path, capsys):
+    rng = np.random.default_rng(0)
+    for stem in ("a", "c"):
+        save(draw_section(rng)[0], tmp_path / f"{stem}.png")
+    (tmp_path / "b.png").write_text("no image")
+    tifffile.imwrite(tmp_path / "d.tif", np.full((8, 8), 7, "float32"))
+    assert predict.main([str(tmp_path), "--model", model_file]) == 2
+    printed = capsys.readouterr()
+    assert "2 masks written" in printed.out
+    for message in ("b.png: cannot be read", "d.tif: floats have to lie between 0 and 1, found 7 to 7"):
+        assert message in printed.err
+    assert {file.name for file in tmp_path.glob("*_predict.*")} == {"a_predict.png", "c_predict.png"}
+
+
+def test_a_stack_becomes_a_stack_of_its_size(model_file, tmp_path):
+    stack = np.random.default_rng(0).integers(0, 65535, (3, 21, 34)).astype(np.uint16)
+    tifffile.imwrite(tmp_path / "a.tif", stack, imagej=True, resolution=(4, 4), metadata={"axes": "ZYX"})
+    assert predict.main([str(tmp_path), "--model", model_file, "--probability"]) == 0
+    with tifffile.TiffFile(tmp_path / "a_predict.tif") as masks:
+        assert masks.asarray().shape == stack.shape
+        assert masks.pages[0].resolution == (4, 4)
+        assert set(np.unique(masks.asarray())) <= {0, 255}
+    maps = tifffile.imread(tmp_path / "a_probability.tif")
+    np.testing.assert_array_equal(maps > 0.5, tifffile.imread(tmp_path / "a_predict.tif") == 255)
+    assert predict.main([str(tmp_path), "--model", model_file]) == 0
+    assert len(list(tmp_path.iterdir())) == 3
+
+
+def test_colour_images_are_predicted_by_a_network_of_three_channels(tmp_path):
+    unet((None, None, 3), width=2, depth=1).save(tmp_path / "colour.keras")
+    save(np.random.default_rng(0).integers(0, 255, (20, 30, 3)).astype(np.uint8), tmp_path / "in" / "a.jpg")
+    assert predict.main([str(tmp_path / "in"), "--model", str(tmp_path / "colour.keras")]) == 0
+    with Image.open(tmp_path / "in" / "a_predict.png") as mask:
+        assert mask.size == (30, 20)
+
+
+def test_masks_of_tiles_are_those_of_the_whole(network, tmp_path):
+    image = np.random.default_rng(0).integers(0, 255, (75, 61)).astype(np.uint8)
+    save(image, tmp_path / "a.png")
+    for tile, name in ((16, "tiles"), (1024, "whole")):
+        (tmp_path / name).mkdir()
+        files, settings = {"a": tmp_path / "a.png"}, {"border": 1.0, "sure": 1.0, "palette": None}
+        assert not predict.write_masks(network, files, tmp_path / name, settings, tile=tile, probability=True)
+    maps = [tifffile.imread(tmp_path / name / "a_probability.tif") for name in ("tiles", "whole")]
+    np.testing.assert_allclose(*maps, atol=1e-5)
+    masks = [np.asarray(Image.open(tmp_path / name / "a_predict.png")) for name in ("tiles", "whole")]
+    np.testing.assert_array_equal(*masks)

@@ -1,0 +1,131 @@
+"""The scores of the ISBI 2012 challenge: V_rand and V_info, which ask whether the right pixels are in one cell.
+
+Source: Arganda-Carreras et al., "Crowdsourcing the creation of image segmentation algorithms for connectomics",
+Frontiers in Neuroanatomy 2015, as its Fiji implementation computes them.
+"""
+
+import numpy as np
+from scipy import ndimage
+from skimage.segmentation import watershed
+
+THRESHOLDS = tuple(i / 10 for i in range(11))
+
+
+def thin_borders(interior):
+    """Segments of a proposal whose borders have been thinned to lines.
+
+    The 4-connected components of `interior` are the seeds of a watershed on the flat rest.
+
+    Parameters
+    ----------
+    interior : bool array (height, width)
+
+    Returns
+    -------
+    int array (height, width)
+        0 on the lines, 1, 2, ... in the segments.
+    """
+    seeds, count = ndimage.label(interior)
+    if count == 0:
+        return seeds
+    return watershed(~interior, seeds, connectivity=1, watershed_line=True)
+
+
+def contingency(label, interior):
+    """Shares of the pixels inside cells that fall into each true and each proposed segment.
+
+    Parameters
+    ----------
+    label : bool array (height, width)
+        True inside cells; only these pixels count.
+    interior : bool array (height, width)
+        The proposal, True inside cells.
+
+    Returns
+    -------
+    joint, truth, proposal : float arrays
+        Shares of the pairs of segments, of the true segments, and of the proposed segments. A pixel on a line between
+        proposed segments is a segment of its own, and left out of `joint` and `proposal`.
+    on_lines : float
+        The share of those pixels.
+    count : int
+        Number of pixels that count.
+    """
+    truth = ndimage.label(label)[0][label]
+    proposal = thin_borders(interior)[label].astype(np.int64)
+    count, segments = truth.size, proposal.max(initial=0) + 1
+    pairs, occurrences = np.unique(truth * segments + proposal, return_counts=True)
+    shares = np.bincount(proposal, minlength=1) / max(count, 1)
+    joint = occurrences[pairs % segments > 0] / max(count, 1)
+    return joint, np.bincount(truth)[1:] / max(count, 1), shares[1:], float(shares[0]), count
+
+
+def v_rand(label, interior):
+    """Foreground-restricted Rand score after border thinning, of one section.
+
+    The harmonic mean of two chances: that two pixels of one proposed segment belong to one cell, and that two pixels
+    of one cell belong to one proposed segment.
+
+    Parameters
+    ----------
+    label, interior : bool arrays (height, width)
+        As for `contingency`.
+
+    Returns
+    -------
+    float in [0, 1]; 1 if no pixel counts.
+    """
+    return rand_of(*contingency(label, interior))
+
+
+def v_info(label, interior):
+    """Foreground-restricted information score after border thinning, of one section.
+
+    Twice the mutual information of true and proposed segments over the sum of their entropies. Parameters and range
+    are those of `v_rand`; 1 where both have a single segment.
+    """
+    return information_of(*contingency(label, interior))
+
+
+def rand_of(joint, truth, proposal, on_lines, count):
+    """`v_rand` from a `contingency`."""
+    if count == 0:
+        return 1.0
+    alone = on_lines / count
+    return float(2 * (np.sum(joint**2) + alone) / (np.sum(proposal**2) + alone + np.sum(truth**2)))
+
+
+def information_of(joint, truth, proposal, on_lines, count):
+    """`v_info` from a `contingency`."""
+    alone = on_lines * np.log(max(count, 1))
+    both = entropy(truth) + entropy(proposal) + alone
+    return float(2 * (both - entropy(joint) - alone) / both) if both > 0 else 1.0
+
+
+def entropy(shares):
+    """Sum of -p log p in nats, empty segments left out."""
+    shares = shares[shares > 0]
+    return -np.sum(shares * np.log(shares))
+
+
+def challenge_scores(labels, probabilities):
+    """The challenge's scores of a stack: averaged over sections at each threshold, then the best threshold.
+
+    Parameters
+    ----------
+    labels : bool array (sections, height, width)
+        True inside cells.
+    probabilities : float array (sections, height, width) in [0, 1]
+        Probability of the inside of a cell.
+
+    Returns
+    -------
+    dict with the best `v_rand` and `v_info`, and the `threshold` of the best `v_rand`.
+    """
+    rand, information = [], []
+    for threshold in THRESHOLDS:
+        tables = [contingency(a, b > threshold) for a, b in zip(labels, probabilities, strict=True)]
+        rand.append(np.mean([rand_of(*shares) for shares in tables]))
+        information.append(np.mean([information_of(*shares) for shares in tables]))
+    best = int(np.argmax(rand))
+    return {"v_rand": float(rand[best]), "v_info": float(max(information)), "threshold": THRESHOLDS[best]}
