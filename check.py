@@ -1,9 +1,6 @@
-"""Check a dataset and its options before work: every problem at once, each with its file and its mend."""
+"""Check a dataset before work: what is in it, and every problem at once, each with its file and its mend."""
 
-import argparse
 import hashlib
-import inspect
-import tempfile
 from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
@@ -11,9 +8,8 @@ from typing import NamedTuple
 import numpy as np
 
 import data
+import folders
 import formats
-import model
-import record
 
 MOST_CLASSES = 32
 
@@ -25,17 +21,6 @@ class Facts(NamedTuple):
     kind: str  # "uint8 grey", "uint16 RGB"
     digest: str  # of the pixels
     counts: dict  # of a label: pixels by value
-
-
-def everything(arguments):
-    """List everything that would stop a run of main.py, before it starts."""
-    problems = dataset(arguments.data, arguments.validation_fraction, arguments.crop)
-    problems += writable(arguments.run) + writable(arguments.data / "test")
-    if arguments.crop % 2**arguments.depth:
-        problems.append(f"--crop {arguments.crop}: not divisible by 2^{arguments.depth}, as --depth needs.")
-    if arguments.resume:
-        problems += record.find_differences(arguments.run, vars(arguments))
-    return problems
 
 
 def dataset(folder, fraction, crop):
@@ -83,23 +68,23 @@ def survey(folder):
         With files by themselves, with pairs, and with duplicates.
     """
     problems, parts = [], {}
-    for name in ("train/image", "train/label", "test", "test/label"):
+    for name in LOOK:
         parts[name] = {}
         if name.startswith("test") and not (folder / name).is_dir():
             continue
         try:
-            files = formats.find_images(folder / name).values()
+            files = folders.find_images(folder / name).values()
         except (ValueError, OSError) as error:
             problems.append(str(error))
             continue
         for file in files:
             try:
-                parts[name][file] = look_at_label(file) if name.endswith("label") else look_at_image(file)
+                parts[name][file] = LOOK[name](file)
             except ValueError as error:
                 parts[name][file] = None
                 problems.append(str(error))
         if name.startswith("train") and not files:
-            problems.append(f"{folder / name}: no images in it ({', '.join(formats.SUFFIXES)}).")
+            problems.append(f"{folder / name}: no images in it ({', '.join(folders.SUFFIXES)}).")
     for images, labels in (("train/image", "train/label"), ("test", "test/label")):
         if parts[images] and parts[labels]:
             problems += check_pairs(folder, images, labels, parts)
@@ -107,10 +92,19 @@ def survey(folder):
 
 
 def look_at_image(file):
-    """The `Facts` of an image; ValueError if it cannot be used."""
-    array = formats.read_array(file)
-    data.check_range(array, file)
-    return Facts(array.shape[:2], f"{array.dtype} {'grey' if array.ndim == 2 else 'RGB'}", digest(array), {})
+    """The `Facts` of an image to train on; ValueError if it cannot be used."""
+    return find_facts(formats.read_array(file)[np.newaxis], file)
+
+
+def look_at_pages(file):
+    """The `Facts` of an image or a stack to predict; ValueError if it cannot be used."""
+    return find_facts(formats.read_pages(file), file)
+
+
+def find_facts(pages, file):
+    """The `Facts` of images (pages, height, width) or (pages, height, width, 3)."""
+    data.check_range(pages, file)
+    return Facts(pages.shape[1:3], f"{pages.dtype} {'grey' if pages.ndim == 3 else 'RGB'}", digest(pages[0]), {})
 
 
 def look_at_label(file):
@@ -118,6 +112,9 @@ def look_at_label(file):
     label = formats.read_label(file)
     counts = dict(zip(*(part.tolist() for part in np.unique(label, return_counts=True)), strict=True))
     return Facts(label.shape, "label", digest(label), counts)
+
+
+LOOK = {"train/image": look_at_image, "train/label": look_at_label, "test": look_at_pages, "test/label": look_at_label}
 
 
 def digest(array):
@@ -179,7 +176,7 @@ def check_values(labels, folder):
     for file, found in values.items():
         if len(found) > MOST_CLASSES or (is_jpeg(file) and len(found) > 2):
             mend = "JPEG changes values; save labels as PNG" if is_jpeg(file) else "save labels as PNG, not smoothed"
-            problems.append(f"{file}: holds {len(found)} values, {sorted(found)[:4]} and so on, a class each; {mend}.")
+            problems.append(f"{file}: holds {len(found)} values, {names(found)} and so on, a class each; {mend}.")
     return problems
 
 
@@ -192,16 +189,20 @@ def check_classes(parts, fraction, folder):
     held_out = set().union(*(facts.counts for facts in labels.values()))
     if len(held_out) <= 2:
         return []
-    problems = [
-        f"{folder / 'train/label'}: value {value} is only in the sections that are held out; change their order, or "
-        "--validation-fraction."
-        for value in sorted(held_out - trained)
-    ]
+    problems = []
+    if held_out - trained:
+        found = f"values {names(held_out - trained)} are only in the sections that are held out"
+        problems.append(f"{folder / 'train/label'}: {found}; change their order, or --validation-fraction.")
     for file, facts in parts["test/label"].items():
         unknown = sorted(set(facts.counts) - held_out) if facts else []
         if unknown:
-            problems.append(f"{file}: holds {unknown[:4]}, which no label of {folder / 'train/label'} holds.")
+            problems.append(f"{file}: holds {names(unknown)}, which no label of {folder / 'train/label'} holds.")
     return problems
+
+
+def names(values):
+    """The first few values, or colours, of a label."""
+    return ", ".join(formats.name_value(value) for value in sorted(values)[:4])
 
 
 def is_jpeg(file):
@@ -222,56 +223,11 @@ def describe(folder, parts):
         if name.endswith("label") and good:
             counts = sum((Counter(fact.counts) for fact in good), Counter())
             total = sum(counts.values())
-            parts_of_line.append(
-                ", ".join(f"{value}: {count / total:.1%}" for value, count in sorted(counts.items())[:8])
-            )
+            shares = [f"{formats.name_value(value)}: {counts[value] / total:.1%}" for value in sorted(counts)[:8]]
+            parts_of_line.append(", ".join(shares))
         elif kinds:
             parts_of_line.append(", ".join(f"{count} {kind}" for kind, count in kinds.items()))
         if others:
             parts_of_line.append(f"{others} other files are ignored")
         lines.append(f"{name}: " + "; ".join(parts_of_line) + ".")
     return "\n".join(lines)
-
-
-def writable(folder):
-    """Problems with writing to a folder that exists, or that would have to be made."""
-    existing = next(parent for parent in (folder, *folder.parents) if parent.exists())
-    try:
-        tempfile.TemporaryFile(dir=existing).close()
-    except OSError as error:
-        return [f"{existing}: cannot be written to ({error.strerror}); {folder} is needed for results."]
-    return []
-
-
-def architectures():
-    """Names of the functions of model.py that build a network: those with a `depth`."""
-    functions = inspect.getmembers(model, inspect.isfunction)
-    return [name for name, function in functions if "depth" in inspect.signature(function).parameters]
-
-
-def positive(text):
-    """An int above 0, for argparse."""
-    if int(text) <= 0:
-        raise argparse.ArgumentTypeError(f"expected a number above 0, found {text}")
-    return int(text)
-
-
-def natural(text):
-    """An int of 0 or more, for argparse."""
-    if int(text) < 0:
-        raise argparse.ArgumentTypeError(f"expected 0 or more, found {text}")
-    return int(text)
-
-
-def share(text):
-    """A float between 0 and 1, for argparse."""
-    if not 0 < float(text) < 1:
-        raise argparse.ArgumentTypeError(f"expected a number between 0 and 1, found {text}")
-    return float(text)
-
-
-def rate(text):
-    """A float above 0, for argparse."""
-    if not 0 < float(text) < float("inf"):
-        raise argparse.ArgumentTypeError(f"expected a number above 0, found {text}")
-    return float(text)

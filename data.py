@@ -20,6 +20,7 @@ import numpy as np
 from keras._tf_keras.keras.preprocessing.image import ImageDataGenerator  # tensorflow.keras's, without TensorFlow
 from scipy import ndimage
 
+import folders
 import formats
 
 # What the same tissue may look like in another section. Shears and rotations are in degrees, and keep the membranes'
@@ -129,8 +130,8 @@ def read_pairs(folder):
     values : list of int
         The labels' values for the classes.
     """
-    images = formats.find_images(Path(folder) / "image")
-    labels = formats.find_images(Path(folder) / "label")
+    images = folders.find_images(Path(folder) / "image")
+    labels = folders.find_images(Path(folder) / "label")
     classes, values = read_labels([labels[stem] for stem in images])
     return list(images), [read_image(file) for file in images.values()], classes, values
 

@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 
 import data
+import folders
 import formats
 import predict
 import record
@@ -184,11 +185,11 @@ def main(argv=None):
     arguments = parser.parse_args(argv)
     try:
         network, settings = predict.load_network(arguments.run / "model.keras")
-        labels = formats.find_images(arguments.data / "test" / "label")
+        labels = folders.find_images(arguments.data / "test" / "label")
         if not labels:
             raise ValueError(f"{arguments.data / 'test' / 'label'}: no labels in this folder.")
         stem = next(iter(labels))
-        image = data.read_image(formats.find_images(arguments.data / "test")[stem])
+        image = data.read_image(folders.find_images(arguments.data / "test")[stem])
         classes, _ = data.read_labels(labels.values())
     except ValueError as error:
         print(f"figures.py: {error}", file=sys.stderr)

@@ -1,7 +1,6 @@
-"""Image files: finding them, reading them as arrays, writing masks and other files whole."""
+"""Image files: reading them as arrays, writing masks and other files whole."""
 
 import os
-import re
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -9,45 +8,8 @@ import numpy as np
 import tifffile
 from PIL import Image
 
-SUFFIXES = (".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp")
-PREDICTED, PROBABILITY = "_predict", "_probability"
 MOST_PIXELS = 20_000**2
 Image.MAX_IMAGE_PIXELS = None  # Pillow's own limit is lower
-
-
-def find_images(folder):
-    """List the images of a folder in natural order (2 before 10), without hidden files and what predict.py writes.
-
-    Parameters
-    ----------
-    folder : path
-
-    Returns
-    -------
-    dict of str to Path
-        Stem to file.
-
-    Raises
-    ------
-    ValueError
-        If there is no such folder, or two images have one stem.
-    """
-    folder = Path(folder)
-    if not folder.is_dir():
-        raise ValueError(f"{folder}: no such folder.")
-    found = {}
-    for file in sorted(folder.iterdir(), key=natural_order):
-        if file.suffix.lower() not in SUFFIXES or file.name[0] == "." or file.stem.endswith((PREDICTED, PROBABILITY)):
-            continue
-        if file.stem in found:
-            raise ValueError(f"{file}: has the same stem as {found[file.stem].name}; rename or remove one of the two.")
-        found[file.stem] = file
-    return found
-
-
-def natural_order(file):
-    """Sort key that puts section2.png before section10.png."""
-    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", Path(file).stem)]
 
 
 def read_array(file):
@@ -205,6 +167,11 @@ def read_palette(file, values):
 def is_colour(values):
     """Whether the values of labels are colours."""
     return max(values) >= 1 << 24
+
+
+def name_value(value):
+    """A label's value as text: a number, or a colour such as #ff8000."""
+    return f"#{value & 0xFFFFFF:06x}" if is_colour([value]) else str(value)
 
 
 def write_mask(path, mask, palette=None):

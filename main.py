@@ -14,12 +14,12 @@ from pathlib import Path
 import keras
 
 import batches
-import check
 import data
 import figures
-import formats
+import folders
 import metrics
 import model
+import options
 import predict
 import record
 
@@ -73,7 +73,7 @@ def train(arguments, callbacks=()):
     pairs = zip(labels[held_out], masks, strict=True)
     scores = {"held out": metrics.mean_scores(metrics.scores(*pair, values) for pair in pairs)}
     if test.is_dir():
-        predict.write_masks(network, formats.find_images(test), test, settings)
+        predict.write_masks(network, folders.find_images(test), test, settings)
         if (test / "label").is_dir():
             scores["test"] = metrics.mean_scores(metrics.score_folder(test, test / "label").values())
     record.write_summary(run, vars(arguments), seconds=sum(row["seconds"] for row in kept.rows), scores=scores)
@@ -89,19 +89,19 @@ def parse(argv):
     )
     add = parser.add_argument
     add("--data", type=Path, default=Path("data/membrane"), help="dataset: train/image, train/label, test")
-    add("--epochs", type=check.positive, default=5, help="passes of --steps-per-epoch batches")
-    add("--steps-per-epoch", type=check.positive, default=220, help="batches an epoch")
-    add("--batch-size", type=check.positive, default=4, help="crops a batch")
-    add("--crop", type=check.positive, default=256, help="side of a training crop in pixels")
+    add("--epochs", type=options.positive, default=5, help="passes of --steps-per-epoch batches")
+    add("--steps-per-epoch", type=options.positive, default=220, help="batches an epoch")
+    add("--batch-size", type=options.positive, default=4, help="crops a batch")
+    add("--crop", type=options.positive, default=256, help="side of a training crop in pixels")
     add(
         "--model",
-        choices=check.architectures(),
+        choices=options.architectures(),
         default="unet",
         help="the function of model.py that builds the network",
     )
-    add("--width", type=check.positive, default=12, help="channels at full resolution; 64 in the paper")
-    add("--depth", type=check.positive, default=4, help="how many times the image is halved")
-    add("--learning-rate", type=check.rate, default=3e-3, help="Adam's, at the start; it falls to 0 along a cosine")
+    add("--width", type=options.positive, default=12, help="channels at full resolution; 64 in the paper")
+    add("--depth", type=options.positive, default=4, help="how many times the image is halved")
+    add("--learning-rate", type=options.rate, default=3e-3, help="Adam's, at the start; it falls to 0 along a cosine")
     add("--turns", action=argparse.BooleanOptionalAction, default=True, help="train on the eight flips and rotations")
     add(
         "--grey",
@@ -109,12 +109,10 @@ def parse(argv):
         default=True,
         help="train on changes of contrast, brightness and noise",
     )
-    add("--elastic", type=check.natural, default=0, help="pixels of elastic deformation in training; 10 in the paper")
-    add(
-        "--border-weight", type=check.natural, default=0, help="w0 of the narrow borders between cells; 10 in the paper"
-    )
-    add("--validation-fraction", type=check.share, default=0.2, help="share of train/ held out, its last sections")
-    add("--seed", type=check.natural, default=0, help="of weights, crops and dropout")
+    add("--elastic", type=options.natural, default=0, help="pixels of elastic deformation; 10 in the paper")
+    add("--border-weight", type=options.natural, default=0, help="w0 of narrow borders between cells; 10 in the paper")
+    add("--validation-fraction", type=options.share, default=0.2, help="share of train/ held out, its last sections")
+    add("--seed", type=options.natural, default=0, help="of weights, crops and dropout")
     add("--run", type=Path, help="folder of the run; runs/<name of the data folder> if none is named")
     add("--resume", action="store_true", help="go on after the last finished epoch, with the run's own arguments")
     arguments = parser.parse_args(argv)
@@ -127,7 +125,7 @@ def parse(argv):
 
 def main(argv=None):
     arguments = parse(argv)
-    problems = check.everything(arguments)
+    problems = options.find_problems(arguments)
     if problems:
         print(*problems, sep="\n", file=sys.stderr)
         return 2

@@ -13,6 +13,7 @@ import numpy as np
 import tifffile
 
 import data
+import folders
 import formats
 from challenge import challenge_scores, contingency, information_of, rand_of
 from challenge import v_info as v_info  # all scores can be found here
@@ -89,7 +90,7 @@ def class_scores(label, mask, values):
     ious = [
         iou(label == i, mask == i) if np.any(label == i) or np.any(mask == i) else np.nan for i in range(len(values))
     ]
-    named = {f"iou_{value}": score for value, score in zip(values, ious, strict=True)}
+    named = {f"iou_{formats.name_value(value)}": score for value, score in zip(values, ious, strict=True)}
     return {"mean_iou": float(np.nanmean(ious)), **named}
 
 
@@ -122,7 +123,7 @@ def score_folder(predicted, labels):
     ValueError
         If a label has no mask, or one of another size, or a file cannot be read.
     """
-    files = formats.find_images(labels)
+    files = folders.find_images(labels)
     if not files:
         raise ValueError(f"{labels}: no labels in this folder.")
     classes, values = data.read_labels(files.values())
@@ -142,10 +143,10 @@ def score_folder(predicted, labels):
 
 def find_mask(folder, stem):
     """The mask of a stem: <stem>_predict.png, or <stem>.png where the folder holds masks alone."""
-    for name in (f"{stem}{formats.PREDICTED}.png", f"{stem}.png"):
+    for name in (f"{stem}{folders.PREDICTED}.png", f"{stem}.png"):
         if (Path(folder) / name).is_file():
             return Path(folder) / name
-    raise ValueError(f"{folder}: no mask {stem}{formats.PREDICTED}.png for the label {stem}.")
+    raise ValueError(f"{folder}: no mask {stem}{folders.PREDICTED}.png for the label {stem}.")
 
 
 def table(rows):
@@ -166,7 +167,7 @@ def main(argv=None):
     try:
         rows = score_folder(arguments.predicted, arguments.labels)
         print(table({**rows, "mean": mean_scores(rows.values())}))
-        files = formats.find_images(arguments.labels)
+        files = folders.find_images(arguments.labels)
         maps = [arguments.predicted / f"{stem}_probability.tif" for stem in files]
         if all(file.is_file() for file in maps) and "v_rand" in next(iter(rows.values())):
             best = challenge_scores(data.read_labels(files.values())[0], [tifffile.imread(file) for file in maps])

@@ -2,7 +2,7 @@
 
     python predict.py data/membrane/test --model runs/membrane/model.keras --out masks
 
-INPUT is an image, a TIFF stack, or a folder of them, of any size. For each image <stem>_predict.png is written: 8-bit,
+INPUT is images or TIFF stacks of any size, or folders of them. For each image <stem>_predict.png is written: 8-bit,
 255 where the network sees the inside of a cell, 0 where it sees membrane. For a stack it is <stem>_predict.tif, with
 the stack's own resolution.
 """
@@ -17,7 +17,9 @@ from tqdm import tqdm
 
 import cells
 import data
+import folders
 import formats
+import options
 import record
 import tiles
 
@@ -37,7 +39,7 @@ def load_network(file):
     Raises
     ------
     ValueError
-        If the file is missing or is no Keras model from images to one probability.
+        If the file is missing or is no Keras model from images to probabilities.
     """
     if not Path(file).is_file():
         raise ValueError(f"{file}: no such file; train a network with main.py, or name one with --model.")
@@ -150,9 +152,10 @@ def settle(labels, maps, values, folder):
         As from `load_network`.
     """
     if len(values) == 2:
-        return cells.choose(labels, maps)
+        corner = np.s_[:TILE, :TILE]  # of images larger than a tile it would take long
+        return cells.choose([label[corner] for label in labels], [probability[corner] for probability in maps])
     written = list(range(len(values))) if formats.is_colour(values) else values
-    first = next(iter(formats.find_images(folder).values()))
+    first = next(iter(folders.find_images(folder).values()))
     return {"values": written, "palette": formats.read_palette(first, values)}
 
 
@@ -163,7 +166,7 @@ def write_masks(network, files, out, settings, threshold=cells.THRESHOLD, flips=
     ----------
     network : keras.Model
     files : dict of str to Path
-        Stems and images, as from `formats.find_images`.
+        Stems and images, as from `folders.find_images`.
     out : Path
         An existing folder.
     settings : dict
@@ -197,12 +200,12 @@ def write_masks(network, files, out, settings, threshold=cells.THRESHOLD, flips=
                 if probability:
                     maps[i][outer] = part[inner]
         if len(pages) > 1:
-            formats.write_stack(out / f"{stem}{formats.PREDICTED}.tif", masks, like=file)
+            formats.write_stack(out / f"{stem}{folders.PREDICTED}.tif", masks, like=file)
         else:
-            formats.write_mask(out / f"{stem}{formats.PREDICTED}.png", masks[0], settings["palette"])
+            formats.write_mask(out / f"{stem}{folders.PREDICTED}.png", masks[0], settings["palette"])
         if probability:
             maps = np.moveaxis(maps, 3, 1) if maps.ndim == 4 else maps
-            formats.write_probability(out / f"{stem}{formats.PROBABILITY}.tif", maps, like=file)
+            formats.write_probability(out / f"{stem}{folders.PROBABILITY}.tif", maps, like=file)
     return problems
 
 
@@ -220,16 +223,13 @@ def parse(argv):
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     add = parser.add_argument
-    add("input", type=Path, metavar="INPUT", help="an image or a folder of images")
+    add("input", nargs="+", metavar="INPUT", help="images, TIFF stacks, folders of them, or patterns such as 'a/*.tif'")
     add("--model", type=Path, default=Path("runs/membrane/model.keras"), help="the trained network")
-    add("--out", type=Path, help="folder for the masks; that of the images if none is named")
+    add("--out", type=Path, help="folder for the masks; that of the first image if none is named")
     add("--threshold", type=float, default=cells.THRESHOLD, help="white where the probability is above")
-    add(
-        "--border",
-        type=float,
-        help="part cells where membrane is as probable, 1 never; the network's own choice if not given",
-    )
-    add("--tile", type=int, default=TILE, help="predict larger images in tiles of so many pixels, with the same result")
+    how = "part cells where membrane is as probable, 1 never; the network's own choice if not given"
+    add("--border", type=float, help=how)
+    add("--tile", type=options.positive, default=TILE, help="pixels of the tiles that larger images are predicted in")
     how = "average over the eight flips and rotations; without, eight times faster and a little worse"
     add("--flips", action=argparse.BooleanOptionalAction, default=True, help=how)
     add("--probability", action="store_true", help="write <stem>_probability.tif too")
@@ -239,14 +239,11 @@ def parse(argv):
 def main(argv=None):
     arguments = parse(argv)
     try:
-        source = arguments.input
-        files = {source.stem: source} if source.is_file() else formats.find_images(source)
-        if not files:
-            raise ValueError(f"{source}: no images in this folder ({', '.join(formats.SUFFIXES)}).")
+        files = folders.find_inputs(arguments.input)
         network, settings = load_network(arguments.model)
         if arguments.border is not None:
             settings["border"] = arguments.border
-        out = arguments.out or (source.parent if source.is_file() else source)
+        out = arguments.out or next(iter(files.values())).parent
         out.mkdir(parents=True, exist_ok=True)
         how = settings, arguments.threshold, arguments.flips, arguments.tile, arguments.probability
         problems = write_masks(network, files, out, *how)

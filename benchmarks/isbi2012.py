@@ -33,6 +33,7 @@ import original
 import cells
 import data
 import figures
+import folders
 import formats
 import main as recipe
 import metrics
@@ -99,7 +100,7 @@ def run_ours(folder, fold, seed, options):
         dataset, run = Path(place) / "data", Path(place) / "run"
         for part in ("image", "label"):
             (dataset / "train" / part).mkdir(parents=True)
-            for file in split(list(formats.find_images(folder / "train" / part).values()), fold)[0]:
+            for file in split(list(folders.find_images(folder / "train" / part).values()), fold)[0]:
                 shutil.copy(file, dataset / "train" / part)
         arguments = recipe.parse(["--data", str(dataset), "--run", str(run), "--seed", str(seed), *options])
         record.open_run(run, vars(arguments))

@@ -8,6 +8,7 @@ sys.path.insert(0, str(REPOSITORY / "benchmarks"))
 
 import grey
 import isbi2012
+import large
 import original
 
 
@@ -95,3 +96,11 @@ def test_both_recipes_run_for_the_count_of_grey_endings(sections, tiny_original,
     monkeypatch.setattr(grey.recipe, "parse", lambda argv: parse([*argv, *small]))
     for run in (grey.run_ours, grey.run_original):
         assert {"accuracy", "constant", "membrane_iou"} <= run(sections, seed=0, steps=2).keys()
+
+
+def test_tiles_are_timed_and_a_large_image_weighed(capsys):
+    assert large.main(["--whole", "64", "--tiles", "32", "--turns", "1", "--side", "200"]) == 0
+    printed = capsys.readouterr().out
+    assert "in one piece: " in printed
+    assert "tiles of 32: " in printed
+    assert "200x200 pixels by predict.py: " in printed

@@ -122,7 +122,7 @@ def break_jpeg_label(train):
 
 def break_two_of_one_stem(train):
     shutil.copy(train / "image" / "s3.png", train / "image" / "s3.bmp")
-    return r"image/s3.(png|bmp): has the same stem as s3.(bmp|png)"
+    return r"image/s3.(png|bmp): has the same stem as .*s3.(bmp|png)"
 
 
 def break_symlink_loop(train):
@@ -191,13 +191,6 @@ def test_test_images_need_no_label_each(dataset):
     assert problems(dataset) == []
 
 
-def test_writable(tmp_path):
-    assert check.writable(tmp_path / "new" / "folder") == []
-    assert not (tmp_path / "new").exists()
-    (tmp_path / "file").touch()
-    assert "file: cannot be written to" in check.writable(tmp_path / "file" / "run")[0]
-
-
 def test_names_with_spaces_and_other_letters_and_foreign_files_are_no_problem(dataset):
     for part in ("image", "label"):
         (dataset / "train" / part / "s3.png").rename(dataset / "train" / part / "Zelle 3, größer, 細胞.png")
@@ -208,6 +201,19 @@ def test_names_with_spaces_and_other_letters_and_foreign_files_are_no_problem(da
     assert "train/image: 6 files; 6 of 48x40; 6 uint8 grey; 2 other files are ignored." in check.describe(
         dataset, check.survey(dataset)[0]
     )
+
+
+def test_a_stack_may_be_predicted_but_not_trained_on(dataset):
+    shutil.rmtree(dataset / "test" / "label")
+    tifffile.imwrite(dataset / "test" / "c.tif", np.zeros((7, 48, 40), "uint8"))
+    assert problems(dataset) == []
+
+
+def test_colours_are_named(dataset):
+    label = np.asarray(Image.open(dataset / "train" / "label" / "s3.png"))
+    for file in (dataset / "train" / "label").iterdir():
+        save(np.stack([label, label, 0 * label], -1), file)
+    assert "#ffff00" in check.describe(dataset, check.survey(dataset)[0])
 
 
 def test_each_side_of_a_pair_may_have_its_own_format(dataset):
@@ -246,11 +252,11 @@ def test_more_values_are_classes(dataset):
 def test_a_class_that_is_only_held_out(dataset):
     add_class(dataset / "train" / "label", "s12")
     (problem,) = problems(dataset)
-    assert "train/label: value 7 is only in the sections that are held out" in problem
+    assert "train/label: values 7 are only in the sections that are held out" in problem
 
 
 def test_a_class_that_is_only_in_the_test_labels(dataset):
     add_class(dataset / "train" / "label", "s3")
     save(np.full((37, 53), 9, np.uint8), dataset / "test" / "label" / "a.png")
     (problem,) = problems(dataset)
-    assert re.search(r"test/label/a.png: holds \[9\], which no label of .*train/label holds", problem)
+    assert re.search(r"test/label/a.png: holds 9, which no label of .*train/label holds", problem)

@@ -9,22 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+import folders
 import formats
-
-
-def test_find_images_in_natural_order_without_predictions_and_foreign_files(tmp_path):
-    for name in ("s10.png", "s2.PNG", "s2_predict.png", ".s1.png", "b.png", "notes.txt"):
-        (tmp_path / name).touch()
-    assert list(formats.find_images(tmp_path)) == ["b", "s2", "s10"]
-    with pytest.raises(ValueError, match="nowhere: no such folder"):
-        formats.find_images(tmp_path / "nowhere")
-
-
-def test_natural_order_takes_any_name(tmp_path):
-    for name in ("².png", "細胞 10.png", "細胞 9.png"):
-        (tmp_path / name).touch()
-    assert set(formats.find_images(tmp_path)) == {"²", "細胞 9", "細胞 10"}
-    assert [stem for stem in formats.find_images(tmp_path) if stem != "²"] == ["細胞 9", "細胞 10"]
 
 
 def test_unreadable_files_are_named(tmp_path):
@@ -145,13 +131,6 @@ def test_labels_are_read_as_numbers_of_classes(tmp_path):
             formats.read_label(tmp_path / name)
 
 
-def test_two_images_of_one_stem_are_refused(tmp_path):
-    for name in ("a.png", "a.tif"):
-        (tmp_path / name).touch()
-    with pytest.raises(ValueError, match=r"a\.(tif|png): has the same stem as a\.(tif|png)"):
-        formats.find_images(tmp_path)
-
-
 def write_bomb(path):
     """A PNG of a few bytes that says it is 30000 pixels wide and high."""
 
@@ -172,14 +151,14 @@ def test_a_decompression_bomb_is_refused_before_it_is_decoded(tmp_path):
 def whole_files(tmp_path_factory):
     """One file of each format, as bytes."""
     folder = tmp_path_factory.mktemp("whole")
-    for suffix in formats.SUFFIXES:
+    for suffix in folders.SUFFIXES:
         Image.fromarray(COLOUR).save(folder / f"a{suffix}")
-    return {suffix: (folder / f"a{suffix}").read_bytes() for suffix in formats.SUFFIXES}
+    return {suffix: (folder / f"a{suffix}").read_bytes() for suffix in folders.SUFFIXES}
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    suffix=st.sampled_from(formats.SUFFIXES),
+    suffix=st.sampled_from(folders.SUFFIXES),
     noise=st.binary(max_size=80),
     place=st.integers(0, 400),
     keep=st.booleans(),

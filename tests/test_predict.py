@@ -103,8 +103,8 @@ def test_users_mistakes_are_one_sentence(model_file, tmp_path, capsys):
     colour.save(tmp_path / "colour.keras")
     unet((None, None, 2), width=2, depth=1).save(tmp_path / "two.keras")
     for arguments, message in [
-        ([tmp_path / "nowhere"], "nowhere: no such folder"),
-        ([tmp_path / "empty"], "empty: no images"),
+        ([tmp_path / "nowhere"], "nowhere: no images there"),
+        ([tmp_path / "empty"], "empty: no images there"),
         ([tmp_path / "text.png"], "text.png: cannot be read"),
         ([image, "--model", tmp_path / "none.keras"], "none.keras: no such file"),
         ([image, "--model", tmp_path / "text.keras"], "text.keras: cannot be loaded"),

@@ -6,6 +6,7 @@ from conftest import REPOSITORY, load_script
 
 import check
 import data
+import folders
 import formats
 
 simulate = load_script("data/membrane/simulate.py")
@@ -15,13 +16,13 @@ BUNDLED = REPOSITORY / "data" / "membrane"
 def test_the_bundled_set_is_whole_and_small():
     assert check.dataset(BUNDLED, 0.2, 512) == []
     for folder in ("train/image", "train/label", "test", "test/label"):
-        assert list(formats.find_images(BUNDLED / folder)) == [str(i) for i in range(30)]
-    committed = [file for file in BUNDLED.rglob("*.png") if not file.stem.endswith(formats.PREDICTED)]
+        assert list(folders.find_images(BUNDLED / folder)) == [str(i) for i in range(30)]
+    committed = [file for file in BUNDLED.rglob("*.png") if not file.stem.endswith(folders.PREDICTED)]
     assert sum(file.stat().st_size for file in committed) < 15e6
 
 
 def test_membrane_fills_the_share_that_it_does_in_real_sections():
-    labels, _ = data.read_labels(formats.find_images(BUNDLED / "train" / "label").values())
+    labels, _ = data.read_labels(folders.find_images(BUNDLED / "train" / "label").values())
     assert 0.18 < 1 - np.mean(labels) < 0.26
 
 

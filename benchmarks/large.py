@@ -1,0 +1,83 @@
+"""Measure what tiles cost: speed against one piece, and the memory that a large image takes.
+
+    python benchmarks/large.py                # megapixels a second
+    python benchmarks/large.py --side 20000   # and the memory of predict.py on an image of that side
+
+The network is that of main.py's defaults, untrained.
+"""
+
+import argparse
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+import predict
+import record
+from model import unet
+
+REPOSITORY = Path(__file__).parent.parent
+
+
+def measure_speed(network, side, sizes, turns):
+    """Megapixels a second of each size of tile, in turns, since a machine's speed drifts: dict of int to list."""
+    image = np.random.default_rng(0).random((side, side, 1), "float32")
+    speeds = {size: [] for size in sizes}
+    for turn in range(turns + 1):
+        for size in sizes:
+            start = time.perf_counter()
+            predict.predict(network, image, flips=False, tile=size)
+            if turn:  # the first compiles
+                speeds[size].append(side**2 / 1e6 / (time.perf_counter() - start))
+    return speeds
+
+
+def measure_memory(network, side):
+    """Seconds and gibibytes at most that predict.py takes for a square image, in a process of its own."""
+    with tempfile.TemporaryDirectory() as place:
+        image = np.random.default_rng(0).integers(0, 255, (side, side), np.uint8)
+        Image.fromarray(image).save(Path(place) / "a.png", compress_level=1)
+        record.save_network(network, Path(place) / "model.keras", border=0.45, sure=0.5)
+        command = [
+            sys.executable,
+            "predict.py",
+            str(Path(place) / "a.png"),
+            "--model",
+            str(Path(place) / "model.keras"),
+        ]
+        start = time.perf_counter()
+        subprocess.run([*command, "--no-flips"], cwd=REPOSITORY, check=True)
+        seconds = time.perf_counter() - start
+    return seconds, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20
+
+
+def main(argv=None):
+    parser = argparse.ArgumentParser(
+        description=__doc__.split("\n\n")[0], formatter_class=argparse.ArgumentDefaultsHelpFormatter
+    )
+    parser.add_argument("--side", type=int, default=0, help="side of the image whose memory is measured; 0 for none")
+    parser.add_argument("--whole", type=int, default=2048, help="side of the image whose speed is measured")
+    parser.add_argument("--tiles", type=int, nargs="+", default=[512, 1024], help="sizes of tiles")
+    parser.add_argument("--turns", type=int, default=3, help="how often each is timed")
+    arguments = parser.parse_args(argv)
+    network = unet(width=12)
+    speeds = measure_speed(network, arguments.whole, [arguments.whole, *arguments.tiles], arguments.turns)
+    best = np.median(speeds[arguments.whole])
+    for size, values in speeds.items():
+        name = "in one piece" if size == arguments.whole else f"tiles of {size}"
+        print(f"{name}: {np.median(values):.2f} megapixels a second, {np.median(values) / best:.2f} of one piece")
+    if arguments.side:
+        seconds, memory = measure_memory(network, arguments.side)
+        print(f"{arguments.side}x{arguments.side} pixels by predict.py: {seconds:.0f} s, at most {memory:.2f} GiB")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
