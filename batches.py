@@ -5,6 +5,7 @@ import numpy as np
 from scipy import ndimage
 
 import data
+import tiles
 
 
 class Crops(keras.utils.PyDataset):
@@ -105,7 +106,7 @@ class Sections(keras.utils.PyDataset):
         super().__init__()
         self.images, self.labels = images, labels
         sides = np.max([image.shape[:2] for image in images], axis=0)
-        self.height, self.width = (int(-(-side // multiple) * multiple) for side in sides)
+        self.height, self.width = (int(tiles.round_up(side, multiple)) for side in sides)
 
     def __len__(self):
         return len(self.images)

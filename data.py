@@ -101,8 +101,13 @@ def read_labels(files):
         The values that stand for the classes, rising.
     """
     labels = [formats.read_label(file) for file in files]
-    values = sorted(set().union(*(np.unique(label).tolist() for label in labels)))
+    values = find_values(labels)
     return [classify(label, values) for label in labels], values
+
+
+def find_values(labels):
+    """The values that arrays hold between them: list of int, rising."""
+    return sorted(set().union(*(np.unique(label).tolist() for label in labels)))
 
 
 def classify(label, values):
@@ -235,9 +240,7 @@ def move(image, places, order):
 def main(argv=None):
     import check  # it imports this module
 
-    parser = argparse.ArgumentParser(
-        description="Check a dataset: what is there, and everything that is wrong with it."
-    )
+    parser = argparse.ArgumentParser(description="Check a dataset: what is there, and what is wrong with it.")
     parser.add_argument("folder", type=Path, metavar="DIR", help="dataset: train/image, train/label, test")
     folder = parser.parse_args(argv).folder
     if not folder.is_dir():

@@ -12,20 +12,25 @@ MOST_PIXELS = 20_000**2
 Image.MAX_IMAGE_PIXELS = None  # Pillow's own limit is lower
 
 
-def read_array(file):
+def read_array(file, indices=False):
     """Read an image as it is, without its alpha channel.
+
+    Parameters
+    ----------
+    file, indices
+        As for `read_pages`.
 
     Returns
     -------
     array (height, width) or (height, width, 3)
-        uint8, uint16, or another dtype of the file; a palette's colours in place of its indices.
+        uint8, uint16, or another dtype of the file.
 
     Raises
     ------
     ValueError
         If the file is no image, damaged, or a stack; says which file.
     """
-    pages = read_pages(file)
+    pages = read_pages(file, indices)
     if len(pages) != 1:
         raise ValueError(f"{file}: a stack of {len(pages)} images; save each as a file of its own to train on them.")
     return pages[0]
@@ -38,7 +43,7 @@ def read_pages(file, indices=False):
     ----------
     file : path
     indices : bool
-        Whether a palette's image is read as its indices.
+        Whether a palette's image is read as its indices, or else as its colours.
 
     Returns
     -------
@@ -98,9 +103,8 @@ def read_label(file, indices=True):
 
     Parameters
     ----------
-    file : path
-    indices : bool
-        Whether a palette's indices are its values, or else its colours.
+    file, indices
+        As for `read_pages`.
 
     Returns
     -------
@@ -112,10 +116,7 @@ def read_label(file, indices=True):
     ValueError
         As `read_array`, and if a label holds fractions.
     """
-    pages = read_pages(file, indices)
-    if len(pages) != 1:
-        raise ValueError(f"{file}: a stack of {len(pages)} images; save each label as a file of its own.")
-    label = pages[0]
+    label = read_array(file, indices)
     if label.dtype.kind == "f":
         if not np.isfinite(label).all() or np.any(label % 1):
             raise ValueError(f"{file}: its values are no whole numbers; a label holds one number a class.")

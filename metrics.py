@@ -126,18 +126,19 @@ def score_folder(predicted, labels):
     files = folders.find_images(labels)
     if not files:
         raise ValueError(f"{labels}: no labels in this folder.")
-    classes, values = data.read_labels(files.values())
+    label_arrays = [formats.read_label(file) for file in files.values()]
+    values = data.find_values(label_arrays)
     mask_files = [find_mask(predicted, stem) for stem in files]
     masks = [formats.read_label(file, indices=not formats.is_colour(values)) for file in mask_files]
-    for label, mask, file, mask_file in zip(classes, masks, files.values(), mask_files, strict=True):
+    for label, mask, file, mask_file in zip(label_arrays, masks, files.values(), mask_files, strict=True):
         if mask.shape != label.shape:
             raise ValueError(f"{mask_file}: its size {mask.shape} is not that of {file}, {label.shape}.")
     if len(values) <= 2:
-        pairs = zip(classes, (mask > 127 for mask in masks), strict=True)
-        return {stem: scores(*pair) for stem, pair in zip(files, pairs, strict=True)}
-    values = sorted(set(values).union(*(np.unique(mask).tolist() for mask in masks)))
-    labels = [data.classify(formats.read_label(file), values) for file in files.values()]
-    pairs = zip(labels, (data.classify(mask, values) for mask in masks), strict=True)
+        masks = [mask > 127 for mask in masks]
+    else:
+        values = data.find_values(label_arrays + masks)
+        masks = [data.classify(mask, values) for mask in masks]
+    pairs = zip((data.classify(label, values) for label in label_arrays), masks, strict=True)
     return {stem: scores(*pair, values) for stem, pair in zip(files, pairs, strict=True)}
 
 

@@ -36,7 +36,7 @@ def receptive_radius(network):
     Raises
     ------
     ValueError
-        If a layer looks at the whole image, or one is not known.
+        If a layer looks at the whole image. Layers without a kernel, a pool or a size count as looking at one pixel.
     """
     reach = {id(network.inputs[0]): (0, 1)}  # radius, and what a step to the next value is in pixels
     for layer in network.layers:
