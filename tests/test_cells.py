@@ -55,6 +55,17 @@ def test_a_network_that_is_less_sure_parts_cells_too():
     assert count(cells.to_mask(0.93 * two_cells(), **chosen)) == 2
 
 
+def test_a_difference_that_may_be_chance_leaves_the_rule(monkeypatch):
+    scores = {0.8: 0.93, 0.9: 0.949, 0.95: 0.92, 0.98: 0.94, 0.99: 0.94, None: 0.9}
+    monkeypatch.setattr(cells, "to_mask", lambda probability, border, sure=None: sure)
+    monkeypatch.setattr(cells.challenge, "v_rand", lambda label, sure: scores[sure])
+    assert cells.choose([None], [None]) == {"border": 0.45, "sure": 0.99}
+    scores[0.9] = 0.951
+    assert cells.choose([None], [None]) == {"border": 0.45, "sure": 0.9}
+    scores[None] = 0.951
+    assert cells.choose([None], [None]) == {"border": 1.0}
+
+
 def test_outlines_leave_no_two_segments_side_by_side():
     segments = np.random.default_rng(0).integers(1, 4, (20, 20))
     left = np.where(cells.outlines(segments), 0, segments)
