@@ -11,8 +11,8 @@ import tiles
 class Crops(keras.utils.PyDataset):
     """Endless variations of a few sections: random crops at full resolution, image and label transformed alike.
 
-    What a batch holds depends on (seed, epoch, index) alone, not on the number of workers. Train with the
-    callback `FollowEpochs` and with `shuffle=False`, which keeps the batches in order.
+    A crop depends on (seed, epoch, index of the batch, place in it) alone, not on the number of workers. Train with
+    the callback `FollowEpochs` and with `shuffle=False`, which keeps the batches in order.
 
     Parameters
     ----------
@@ -50,8 +50,8 @@ class Crops(keras.utils.PyDataset):
         return self.steps
 
     def __getitem__(self, index):
-        rng = np.random.default_rng((self.seed, self.epoch, index))
-        images, targets = zip(*(self.draw(rng) for _ in range(self.batch_size)), strict=True)
+        rngs = (np.random.default_rng((self.seed, self.epoch, index, place)) for place in range(self.batch_size))
+        images, targets = zip(*map(self.draw, rngs), strict=True)
         targets = np.stack(targets)
         return np.stack(images), *np.split(targets, targets.shape[-1], axis=-1)
 
