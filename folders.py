@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 SUFFIXES = (".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp")
+VOLUMES = (".zarr", ".h5", ".hdf5", ".hdf")
 PREDICTED, PROBABILITY = "_predict", "_probability"
 
 
@@ -73,6 +74,11 @@ def is_image(file):
     """Whether a file is an image by its name, not hidden, and not written by predict.py."""
     written = file.stem.endswith((PREDICTED, PROBABILITY))
     return file.suffix.lower() in SUFFIXES and file.name[0] != "." and not written
+
+
+def is_volume(place):
+    """Whether a path is, by its name, a Zarr or an HDF5 file, or something in one."""
+    return any(Path(part).suffix.lower() in VOLUMES for part in Path(place).parts)
 
 
 def add_image(found, file):

@@ -1,6 +1,5 @@
 """Image files: reading them as arrays, writing masks and other files whole."""
 
-import os
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -131,13 +130,21 @@ def read_label(file, indices=True):
 def whole_file(path):
     """Give a temporary name beside `path` to write to; the file is moved to `path` only once it is whole.
 
-    A run that is killed leaves the old file or the new one, never a part of one.
+    A run that is killed leaves the old file or the new one, never a part of one. The temporary name is hidden, and
+    always the same, so that the next run takes it over.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written; its `filename` is `path`.
     """
     path = Path(path)
-    temporary = path.with_name(f".{os.getpid()}-{path.name}")
+    temporary = path.with_name(f".unfinished-{path.name}")
     try:
         yield temporary
         temporary.replace(path)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror or str(error), str(path)) from None
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -12,7 +12,7 @@ Source: Ronneberger, Fischer, Brox, "U-Net: Convolutional Networks for Biomedica
 
 And where the training in main.py does, by what benchmarks/LOG.md found:
 
-- width 16 in place of 64; Adam along a cosine in place of SGD with a momentum of 0.99; four crops a step in place of
+- width 12 in place of 64; Adam along a cosine in place of SGD with a momentum of 0.99; four crops a step in place of
   one tile as large as fits;
 - all pixels weigh the same (`--border-weight 10` is the paper's map, without its balance of classes); cells.py keeps
   neighbours apart instead;

@@ -17,9 +17,11 @@ import keras
 import numpy as np
 
 import formats
+import hosts
 import metrics
 
 SETTINGS = "settings.json"
+PRETRAINED = Path(__file__).parent / "pretrained" / "model.keras"
 
 
 class Record(keras.callbacks.Callback):
@@ -61,30 +63,27 @@ class Learning(keras.callbacks.Callback):
 
     Parameters
     ----------
-    sections : batches.Sections
-        What is held out.
+    labels : list of arrays (height, width)
+        Of what is held out.
     """
 
-    def __init__(self, sections):
+    def __init__(self, labels):
         super().__init__()
-        self.sections = sections
+        self.constant = np.mean([metrics.constant_accuracy(label) for label in labels])
 
     def on_epoch_end(self, epoch, logs=None):
-        if epoch > 0:
-            return
-        constant = np.mean([metrics.constant_accuracy(label) for label in self.sections.labels])
-        answers = self.model.predict_on_batch(self.sections[0][0])
-        if logs["val_accuracy"] <= constant or np.ptp(answers) < 0.01:
+        # A network that answers every pixel alike is no better than that, either.
+        if epoch == 0 and logs["val_accuracy"] <= self.constant:
             print(
                 f"\nNothing learned in the first epoch: accuracy {logs['val_accuracy']:.4f} on what is held out, where "
-                f"one answer for every pixel has {constant:.4f}. Likely causes: labels that do not belong to their "
-                "images, a --learning-rate too high or too low, too few --steps-per-epoch. Going on."
+                f"one answer for every pixel has {self.constant:.4f}. Likely causes: labels that do not belong to "
+                "their images, a --learning-rate too high or too low, too few --steps-per-epoch. Going on."
             )
 
 
 def save_network(network, path, **settings):
     """Save a network, whole or not at all, with the settings of its masks beside it in the archive."""
-    with formats.whole_file(path) as temporary:
+    with formats.whole_file(path) as temporary, hosts.alone():
         network.save(temporary)
         with zipfile.ZipFile(temporary, "a") as archive:
             archive.writestr(SETTINGS, json.dumps(settings))
@@ -94,6 +93,42 @@ def read_settings(path):
     """The settings that a network was saved with; an empty dict for a network that others have saved."""
     with zipfile.ZipFile(path) as archive:
         return json.loads(archive.read(SETTINGS)) if SETTINGS in archive.namelist() else {}
+
+
+def load_network(file):
+    """Load a network that main.py has saved, and what is to be done with its probabilities.
+
+    Returns
+    -------
+    network : keras.Model
+    settings : dict
+        `border` and `sure`, as for `cells.to_mask`: no lines, if main.py has not chosen them. Of more than two classes
+        `values`, the number to be written for each, and `palette`, as for `formats.write_mask`.
+
+    Raises
+    ------
+    ValueError
+        If the file is missing or is no Keras model from images to probabilities.
+    """
+    if not Path(file).is_file():
+        raise ValueError(f"{file}: no such file; train a network with main.py, or name one with --model.")
+    try:
+        network = keras.saving.load_model(file, compile=False)
+    except Exception as error:  # Keras raises anything from OSError to KeyError here
+        raise ValueError(f"{file}: cannot be loaded as a Keras model ({str(error).splitlines()[0]}).") from None
+    shapes = network.input_shape, network.output_shape
+    if any(len(shape) != 4 for shape in shapes) or shapes[0][-1] not in (1, 3):
+        raise ValueError(f"{file}: expected a network from images to probabilities, found shapes {shapes}.")
+    numbers = list(range(shapes[1][-1]))
+    return network, {"border": 1.0, "sure": 1.0, "values": numbers, "palette": None, **read_settings(file)}
+
+
+def add_model(parser, name="--model", **options):
+    """Add the option, or the argument, of a network to an ArgumentParser."""
+    own = Path("runs/membrane/model.keras")
+    how = "the trained network; if none is named that of runs/membrane, or else the one that comes with the repository"
+    default = own if own.is_file() else PRETRAINED
+    parser.add_argument(name, type=Path, metavar="MODEL", default=default, help=how, **options)
 
 
 def read_history(file):
@@ -141,6 +176,14 @@ def read_arguments(run):
     except (OSError, ValueError, KeyError):
         return {}
     return {name: value for name, value in arguments.items() if name != "resume"}
+
+
+def read_scores(run):
+    """The scores of a recorded run, a dict of dicts; empty until it has ended."""
+    try:
+        return json.loads((run / "run.json").read_text()).get("scores", {})
+    except (OSError, ValueError):
+        return {}
 
 
 def find_differences(run, arguments):

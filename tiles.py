@@ -4,10 +4,63 @@ A tile is predicted with a halo around it that is at least as wide as the networ
 pooling grid. Only where the image ends do tiles end without a halo, as the image itself does.
 """
 
+import itertools
 import math
 
 import keras
 import numpy as np
+from tqdm import tqdm
+
+import data
+
+TILE = 1024
+
+
+def predict_tiles(network, image, flips=True, tile=TILE):
+    """Predict an image tile by tile, padded by reflection to a size that the network takes.
+
+    Parameters
+    ----------
+    network : keras.Model
+    image : array (height, width) or (height, width, channels)
+        Of any dtype that `data.scale` takes.
+    flips : bool
+        Whether to average over the eight flips and rotations of the image.
+    tile : int
+        Side of a tile without its halo, in pixels, rounded up to the pooling grid.
+
+    Yields
+    ------
+    part : float32 array (height, width) or (height, width, classes) in [0, 1]
+        Probabilities of a tile and its halo.
+    inner, outer : pairs of slices
+        Where the tile is in `part`, and where in the image.
+    """
+    multiple = size_multiple(network)
+    halo = round_up(receptive_radius(network), multiple) if max(image.shape[:2]) > tile else 0
+    axes = (list(cut(length, round_up(tile, multiple), halo, multiple)) for length in image.shape[:2])
+    places = list(itertools.product(*axes))
+    for place in tqdm(places, desc="Tiles", unit="tile", leave=False, disable=len(places) == 1):
+        window, inner, outer = zip(*place, strict=True)
+        part = data.scale(image[window])
+        missing = [(0, side.stop - side.start - length) for side, length in zip(window, part.shape[:2], strict=True)]
+        part = np.pad(part, [*missing, (0, 0)], mode="symmetric")
+        if flips:
+            turned = (predict_window(network, data.turn(part, k)) for k in range(8))
+            yield np.mean([data.turn_back(inside, k) for k, inside in enumerate(turned)], axis=0), inner, outer
+        else:
+            yield predict_window(network, part), inner, outer
+
+
+def predict_window(network, image):
+    """Probabilities, as from `predict_tiles`, of an image of a size that the network takes."""
+    part = network.predict_on_batch(image[np.newaxis])[0]
+    return part if count_classes(network) else part[..., 0]
+
+
+def count_classes(network):
+    """(classes,) for more than two of them; () for the one probability that tells two apart."""
+    return () if network.output_shape[-1] == 1 else network.output_shape[-1:]
 
 
 def size_multiple(network):
@@ -64,35 +117,34 @@ def receptive_radius(network):
     return reach[id(network.outputs[0])][0]
 
 
-def cut(height, width, tile, halo, multiple):
-    """Cut an image into tiles.
+def cut(length, tile, halo, multiple):
+    """Cut one axis of an image into tiles, as few as possible and equal.
 
     Parameters
     ----------
-    height, width : int
-        Those of the image, which is to be padded to a multiple of `multiple`.
+    length : int
+        That of the axis; the last window reaches beyond it, to the next multiple.
     tile : int
-        Side of a tile, a multiple of `multiple`.
+        Side of a tile at most, a multiple of `multiple`.
     halo : int
-        How much of the image is predicted around a tile, a multiple of `multiple`.
+        How much of the image is predicted on either side of a tile, a multiple of `multiple`.
 
     Yields
     ------
-    window, inner, outer : pairs of slices
-        What is to be predicted of the padded image, where the tile is in that, and where it is in the image. All
-        windows are of one size.
+    window, inner, outer : slices
+        What is to be predicted of the image, where the tile is in that, and where it is in the image. All windows are
+        of one size, and begin at multiples.
     """
-    side = tile + 2 * halo
-    ends = round_up(height, multiple) - side, round_up(width, multiple) - side
-    for y in range(0, height, tile):
-        for x in range(0, width, tile):
-            top, left = (max(min(start - halo, end), 0) for start, end in zip((y, x), ends, strict=True))
-            bottom, right = min(y + tile, height), min(x + tile, width)
-            yield (
-                np.s_[top : top + side, left : left + side],
-                np.s_[y - top : bottom - top, x - left : right - left],
-                np.s_[y:bottom, x:right],
-            )
+    padded = round_up(length, multiple)
+    count = max(1, math.ceil((padded - 2 * halo) / tile))
+    side = round_up(math.ceil((padded + 2 * halo * (count - 1)) / count), multiple)
+    step = side - 2 * halo
+    count = max(1, math.ceil((padded - 2 * halo) / step)) if count > 1 else 1
+    for k in range(count):
+        start = min(k * step, padded - side)
+        first = k * step + halo if k else 0
+        last = (k + 1) * step + halo if k < count - 1 else length
+        yield slice(start, start + side), slice(first - start, last - start), slice(first, last)
 
 
 def round_up(number, multiple):

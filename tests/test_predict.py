@@ -50,8 +50,8 @@ def test_flips_make_no_difference_to_a_turned_image(network):
 
 def test_a_network_keeps_its_settings_and_others_have_none(network, model_file, tmp_path):
     record.save_network(network, tmp_path / "own.keras", border=0.45)
-    assert predict.load_network(tmp_path / "own.keras")[1]["border"] == 0.45
-    assert predict.load_network(model_file)[1]["border"] == 1.0
+    assert record.load_network(tmp_path / "own.keras")[1]["border"] == 0.45
+    assert record.load_network(model_file)[1]["border"] == 1.0
 
 
 def test_the_networks_own_border_is_used_unless_one_is_given(network, tmp_path, monkeypatch):

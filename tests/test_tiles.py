@@ -7,10 +7,10 @@ import tiles
 from model import unet
 
 
-def build(depth, seed=0):
+def build(depth, seed=0, channels=1):
     """A network whose normalisation, as after training, is none of 0 and 1."""
     keras.utils.set_random_seed(seed)
-    network = unet(width=2, depth=depth, dropout=0)
+    network = unet((None, None, channels), width=2, depth=depth, dropout=0)
     for layer in network.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.moving_mean.assign(np.full(layer.moving_mean.shape, -0.3))
@@ -70,12 +70,25 @@ def test_flips_are_averaged_in_tiles_too():
     np.testing.assert_allclose(predict.predict(network, image, flips=True, tile=32), whole, atol=1e-5)
 
 
-def test_cut_covers_each_pixel_once_on_the_grid():
-    seen = np.zeros((50, 75), int)
-    windows = list(tiles.cut(50, 75, tile=16, halo=8, multiple=4))
-    for window, inner, outer in windows:
-        assert all(part.start % 4 == 0 for part in window)
-        assert [part.stop - part.start for part in inner] == [part.stop - part.start for part in outer]
-        seen[outer] += 1
-    assert np.all(seen == 1)
-    assert {tuple(part.stop - part.start for part in window) for window, _, _ in windows} == {(32, 32)}
+@pytest.mark.parametrize(
+    ("length", "tile", "halo"), [(50, 16, 8), (75, 16, 8), (400, 24, 40), (16, 16, 0), (1003, 8, 4)]
+)
+def test_cut_covers_each_pixel_once_on_the_grid(length, tile, halo):
+    end = 0
+    sides = set()
+    for window, inner, outer in tiles.cut(length, tile, halo, multiple=4):
+        assert outer.start == end < outer.stop
+        end = outer.stop
+        sides.add(window.stop - window.start)
+        assert window.start % 4 == 0
+        assert (window.start + inner.start, window.start + inner.stop) == (outer.start, outer.stop)
+        assert outer.start == 0 or inner.start >= halo
+        assert outer.stop == length or window.stop - outer.stop >= halo
+    assert end == length
+    assert len(sides) == 1
+    assert sides.pop() <= tile + 2 * halo
+
+
+def test_cut_makes_the_most_of_the_images_ends():
+    # Two tiles of 64 and a halo on one side of each cover 128 pixels, in windows of 64 + 16.
+    assert [window for window, _, _ in tiles.cut(128, 64, 16, 4)] == [slice(0, 80), slice(48, 128)]
