@@ -1,10 +1,13 @@
 """Batches for Keras: augmented crops to train on, whole sections to validate on."""
 
+import math
+
 import keras
 import numpy as np
 from scipy import ndimage
 
 import data
+import hosts
 import tiles
 
 
@@ -27,6 +30,8 @@ class Crops(keras.utils.PyDataset):
         Where the random numbers begin.
     border_weight : float
         The `w0` of `weigh_borders`; 0 weighs all pixels alike.
+    share : hosts.Share
+        Which part of a batch this process makes.
     **variations
         Those of `data.augment`.
 
@@ -36,13 +41,26 @@ class Crops(keras.utils.PyDataset):
     `border_weight` also the weights, like the labels
     """
 
-    def __init__(self, images, labels, crop, batch_size, steps, seed=0, workers=2, border_weight=0.0, **variations):
+    def __init__(
+        self,
+        images,
+        labels,
+        crop,
+        batch_size,
+        steps,
+        seed=0,
+        workers=2,
+        border_weight=0.0,
+        share=hosts.ALONE,
+        **variations,
+    ):
         super().__init__(workers=workers)
         self.images = images
         self.targets = [label[..., np.newaxis] for label in labels]
         if border_weight:
             self.targets = [np.dstack([label, weigh_borders(label > 0, border_weight)]) for label in labels]
-        self.crop, self.batch_size, self.steps = crop, batch_size, steps
+        self.crop, self.steps = crop, steps
+        self.places = range(batch_size)[share.of(batch_size)]
         self.seed, self.epoch = seed, 0
         self.variations = variations
 
@@ -50,7 +68,7 @@ class Crops(keras.utils.PyDataset):
         return self.steps
 
     def __getitem__(self, index):
-        rngs = (np.random.default_rng((self.seed, self.epoch, index, place)) for place in range(self.batch_size))
+        rngs = (np.random.default_rng((self.seed, self.epoch, index, place)) for place in self.places)
         images, targets = zip(*map(self.draw, rngs), strict=True)
         targets = np.stack(targets)
         return np.stack(images), *np.split(targets, targets.shape[-1], axis=-1)
@@ -84,10 +102,10 @@ class FollowEpochs(keras.callbacks.Callback):
 
 
 class Sections(keras.utils.PyDataset):
-    """Whole held-out sections, one a batch, in order, as they are.
+    """Whole held-out sections, one a batch and device, in order, as they are.
 
     Sections are padded by reflection to a common size that the network accepts; the third item of a batch weighs the
-    padding with zero, and every section alike.
+    padding with zero, and every section alike. What fills the last batch weighs nothing.
 
     Parameters
     ----------
@@ -96,28 +114,39 @@ class Sections(keras.utils.PyDataset):
         As for `Crops`.
     multiple : int
         What height and width have to be divisible by.
+    share : hosts.Share
+        Which part of a batch this process makes.
 
     Yields
     ------
     float32 (1, height, width, channels), float32 (1, height, width, 1) and the weights, like the labels
     """
 
-    def __init__(self, images, labels, multiple):
+    def __init__(self, images, labels, multiple, share=hosts.ALONE):
         super().__init__()
-        self.images, self.labels = images, labels
+        self.images, self.labels, self.share = images, labels, share
         sides = np.max([image.shape[:2] for image in images], axis=0)
         self.height, self.width = (int(tiles.round_up(side, multiple)) for side in sides)
 
     def __len__(self):
-        return len(self.images)
+        return math.ceil(len(self.images) / self.share.devices)
 
     def __getitem__(self, index):
-        height, width = self.images[index].shape[:2]
+        devices = self.share.devices
+        places = range(index * devices, (index + 1) * devices)[self.share.of(devices)]
+        return tuple(map(np.stack, zip(*map(self.pad, places), strict=True)))
+
+    def pad(self, place):
+        """A section, its label and its weights; the last one without a weight for a place where there is none."""
+        i = min(place, len(self.images) - 1)
+        height, width = self.images[i].shape[:2]
         margin = (0, self.height - height), (0, self.width - width), (0, 0)
-        image = np.pad(self.images[index], margin, mode="symmetric")
-        label = np.pad(self.labels[index][..., np.newaxis].astype("float32"), margin)
+        image = np.pad(self.images[i], margin, mode="symmetric")
+        label = np.pad(self.labels[i][..., np.newaxis].astype("float32"), margin)
         weight = np.pad(np.ones((height, width, 1), "float32"), margin)
-        return image[np.newaxis], label[np.newaxis], (weight / weight.mean())[np.newaxis]
+        # Keras divides by all places there are.
+        share = (place == i) * len(self) * self.share.devices / len(self.images)
+        return image, label, weight * np.float32(share / weight.mean())
 
 
 def weigh_borders(label, w0, sigma=5.0):

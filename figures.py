@@ -1,6 +1,7 @@
 """Every picture: training curves, overlays, the network, and the README's img/.
 
 python figures.py --run runs/membrane --out img
+python figures.py compare runs/membrane runs/membrane.1
 """
 
 import argparse
@@ -16,6 +17,7 @@ from matplotlib.patches import Patch, Rectangle
 import data
 import folders
 import formats
+import metrics
 import predict
 import record
 
@@ -113,6 +115,44 @@ def draw_curves(rows):
     return figure
 
 
+def draw_comparison(histories):
+    """Figure of what several runs reach on their held-out sections, by epoch and by minutes.
+
+    Parameters
+    ----------
+    histories : dict of str to list
+        Rows as `record.read_history` gives them, by the name of the run.
+    """
+    figure = Figure(figsize=(12, 6.5), layout="constrained")
+    axes = figure.subplots(2, 2, sharey="row")
+    for name, rows in histories.items():
+        minutes = np.cumsum([row["seconds"] for row in rows]) / 60
+        for ax, score in zip(axes, ("val_loss", "val_accuracy"), strict=True):
+            ax[0].plot([row["epoch"] for row in rows], [row[score] for row in rows], "o-", label=name)
+            ax[1].plot(minutes, [row[score] for row in rows], "o-")
+            ax[0].set(ylabel=score.replace("val_", "held-out "))
+    axes[1, 0].set(xlabel="epoch")
+    axes[1, 1].set(xlabel="minutes of training")
+    axes[0, 0].legend()
+    for ax in axes.flat:
+        ax.grid(alpha=0.3)
+    return figure
+
+
+def compare(runs, out):
+    """Draw several runs in one picture, and return their scores as a table in text."""
+    histories = {str(run): record.read_history(run / "history.csv") for run in runs}
+    for name, rows in histories.items():
+        if not rows:
+            raise ValueError(f"{name}: no history.csv with a finished epoch there; name folders of runs.")
+    save(draw_comparison(histories), out)
+    scores = {}
+    for run in runs:
+        for part, values in record.read_scores(run).items():
+            scores[f"{run}, {part}"] = values
+    return metrics.table(scores)
+
+
 def draw_network(network, side=512):
     """Figure of a network: a box a layer, as tall as its picture, with its channels; arrows for the skips.
 
@@ -173,34 +213,45 @@ def save_picture(picture, path):
         matplotlib.image.imsave(temporary, np.asarray(picture, float), cmap="gray", vmin=0, vmax=1)
 
 
+def illustrate(folder, run, out):
+    """Draw the README's pictures, of a run and of the first labelled test section of a dataset."""
+    network, settings = record.load_network(run / "model.keras")
+    labels = folders.find_images(folder / "test" / "label")
+    if not labels:
+        raise ValueError(f"{folder / 'test' / 'label'}: no labels in this folder.")
+    stem = next(iter(labels))
+    image = data.read_image(folders.find_images(folder / "test")[stem])
+    label = data.read_labels(labels.values())[0][0]
+    mask = predict.to_mask(predict.predict(network, image), settings)
+    out.mkdir(parents=True, exist_ok=True)
+    save_picture(image.squeeze(), out / "section.png")
+    save_picture(mask / max(label.max(), 1), out / "mask.png")
+    save_picture(overlay(image, label, mask), out / "overlay.png")
+    save(draw_curves(record.read_history(run / "history.csv")), out / "curves.png")
+    save(draw_network(network), out / "network.png")
+
+
 def main(argv=None):
-    parser = argparse.ArgumentParser(
-        description=__doc__.split("\n\n")[0], formatter_class=argparse.ArgumentDefaultsHelpFormatter
+    style = {"formatter_class": argparse.ArgumentDefaultsHelpFormatter}
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0], **style)
+    add = parser.add_argument
+    add("--data", type=Path, default=Path("data/membrane"), help="dataset whose test section is shown")
+    add("--run", type=Path, default=Path("runs/membrane"), help="run whose network and curves are shown")
+    add("--out", type=Path, default=Path("img"), help="folder for the pictures")
+    comparing = parser.add_subparsers(dest="command").add_parser(
+        "compare", help="draw several runs in one picture, and print their scores in one table", **style
     )
-    parser.add_argument("--data", type=Path, default=Path("data/membrane"), help="dataset whose test section is shown")
-    parser.add_argument(
-        "--run", type=Path, default=Path("runs/membrane"), help="run whose network and curves are shown"
-    )
-    parser.add_argument("--out", type=Path, default=Path("img"), help="folder for the pictures")
+    comparing.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="folders of runs")
+    comparing.add_argument("--out", type=Path, default=Path("runs/comparison.png"), help="the picture")
     arguments = parser.parse_args(argv)
     try:
-        network, settings = predict.load_network(arguments.run / "model.keras")
-        labels = folders.find_images(arguments.data / "test" / "label")
-        if not labels:
-            raise ValueError(f"{arguments.data / 'test' / 'label'}: no labels in this folder.")
-        stem = next(iter(labels))
-        image = data.read_image(folders.find_images(arguments.data / "test")[stem])
-        classes, _ = data.read_labels(labels.values())
-    except ValueError as error:
+        if arguments.command == "compare":
+            print(compare(arguments.runs, arguments.out))
+        else:
+            illustrate(arguments.data, arguments.run, arguments.out)
+    except (ValueError, OSError) as error:
         print(f"figures.py: {error}", file=sys.stderr)
         return 2
-    label, mask = classes[0], predict.to_mask(predict.predict(network, image), settings)
-    arguments.out.mkdir(parents=True, exist_ok=True)
-    save_picture(image.squeeze(), arguments.out / "section.png")
-    save_picture(mask / max(label.max(), 1), arguments.out / "mask.png")
-    save_picture(overlay(image, label, mask), arguments.out / "overlay.png")
-    save(draw_curves(record.read_history(arguments.run / "history.csv")), arguments.out / "curves.png")
-    save(draw_network(network), arguments.out / "network.png")
     return 0
 
 

@@ -7,9 +7,7 @@
 The run is kept in runs/<name of the data folder>/ (see record.py); the masks are written beside the test images.
 """
 
-import argparse
 import sys
-from pathlib import Path
 
 import keras
 
@@ -17,23 +15,27 @@ import batches
 import data
 import figures
 import folders
+import hosts
 import metrics
 import model
 import options
 import predict
 import record
+import watch
 
 
-def train(arguments, callbacks=()):
-    """The recipe: load, split, build, fit, predict, score, draw.
+def train(arguments, share=hosts.ALONE, callbacks=()):
+    """The first half of the recipe: load, split, build, fit.
 
-    `callbacks` join the recipe's own. Returns the mean scores of the held-out sections and of the test images.
+    Leaves the network with the lowest held-out loss in `arguments.run`. `callbacks` join the recipe's own.
     """
-    run, test = arguments.run, arguments.data / "test"
+    run = arguments.run
     keras.utils.set_random_seed(arguments.seed)
+    keras.config.set_dtype_policy("mixed_bfloat16" if arguments.mixed_precision else "float32")
     stems, images, labels, values = data.read_pairs(arguments.data / "train")
     training, held_out = data.split(len(stems), arguments.validation_fraction)
-    print(f"Training on {record.device()}; held out: {', '.join(stems[held_out])}.")
+    if share.process == 0:
+        print(f"Training on {record.device()}; held out: {', '.join(stems[held_out])}.")
 
     if arguments.resume:
         network = keras.saving.load_model(run / "last.keras")
@@ -53,19 +55,27 @@ def train(arguments, callbacks=()):
     epoch = int(network.optimizer.iterations) // arguments.steps_per_epoch
     size = arguments.crop, arguments.batch_size, arguments.steps_per_epoch
     variations = {name: getattr(arguments, name) for name in ("turns", "grey", "elastic", "border_weight")}
-    crops = batches.Crops(images[training], labels[training], *size, arguments.seed, **variations)
-    sections = batches.Sections(images[held_out], labels[held_out], 2**arguments.depth)
-    kept = record.Record(run, epoch)
+    crops = batches.Crops(images[training], labels[training], *size, arguments.seed, share=share, **variations)
+    sections = batches.Sections(images[held_out], labels[held_out], 2**arguments.depth, share)
+    first = [record.Record(run, epoch), record.Learning(labels[held_out])]
+    first += watch.callbacks(run, images[held_out][0], labels[held_out][0], share, arguments.tensorboard)
     network.fit(
         crops,
         validation_data=sections,
         initial_epoch=epoch,
         epochs=arguments.epochs,
-        callbacks=[batches.FollowEpochs(crops), kept, record.Learning(sections), *callbacks],
+        callbacks=[batches.FollowEpochs(crops), *(first if share.process == 0 else []), *callbacks],
         shuffle=False,
+        verbose="auto" if share.process == 0 else 0,
     )
 
-    network, settings = predict.load_network(run / "model.keras")
+
+def evaluate(arguments):
+    """The second half: predict, score, draw. Returns the mean scores of the held-out sections and the test images."""
+    run, test = arguments.run, arguments.data / "test"
+    stems, images, labels, values = data.read_pairs(arguments.data / "train")
+    _, held_out = data.split(len(stems), arguments.validation_fraction)
+    network, settings = record.load_network(run / "model.keras")
     maps = [predict.predict(network, image) for image in images[held_out]]
     settings |= predict.settle(labels[held_out], maps, values, arguments.data / "train/label")
     record.save_network(network, run / "model.keras", **settings)
@@ -76,62 +86,31 @@ def train(arguments, callbacks=()):
         predict.write_masks(network, folders.find_images(test), test, settings)
         if (test / "label").is_dir():
             scores["test"] = metrics.mean_scores(metrics.score_folder(test, test / "label").values())
-    record.write_summary(run, vars(arguments), seconds=sum(row["seconds"] for row in kept.rows), scores=scores)
-    figures.save(figures.draw_curves(kept.rows), run / "curves.png")
+    rows = record.read_history(run / "history.csv")
+    record.write_summary(run, vars(arguments), seconds=sum(row["seconds"] for row in rows), scores=scores)
+    figures.save(figures.draw_curves(rows), run / "curves.png")
     figures.save(figures.draw_overlay(images[held_out][0], labels[held_out][0], masks[0]), run / "overlay.png")
     return scores
 
 
-def parse(argv):
-    """Parse the command line; what it leaves out comes from the run to be resumed, or from the defaults."""
-    parser = argparse.ArgumentParser(
-        description=__doc__.split("\n\n")[0], formatter_class=argparse.ArgumentDefaultsHelpFormatter
-    )
-    add = parser.add_argument
-    add("--data", type=Path, default=Path("data/membrane"), help="dataset: train/image, train/label, test")
-    add("--epochs", type=options.positive, default=5, help="passes of --steps-per-epoch batches")
-    add("--steps-per-epoch", type=options.positive, default=220, help="batches an epoch")
-    add("--batch-size", type=options.positive, default=4, help="crops a batch")
-    add("--crop", type=options.positive, default=256, help="side of a training crop in pixels")
-    add(
-        "--model",
-        choices=options.architectures(),
-        default="unet",
-        help="the function of model.py that builds the network",
-    )
-    add("--width", type=options.positive, default=12, help="channels at full resolution; 64 in the paper")
-    add("--depth", type=options.positive, default=4, help="how many times the image is halved")
-    add("--learning-rate", type=options.rate, default=3e-3, help="Adam's, at the start; it falls to 0 along a cosine")
-    add("--turns", action=argparse.BooleanOptionalAction, default=True, help="train on the eight flips and rotations")
-    add(
-        "--grey",
-        action=argparse.BooleanOptionalAction,
-        default=True,
-        help="train on changes of contrast, brightness and noise",
-    )
-    add("--elastic", type=options.natural, default=0, help="pixels of elastic deformation; 10 in the paper")
-    add("--border-weight", type=options.natural, default=0, help="w0 of narrow borders between cells; 10 in the paper")
-    add("--validation-fraction", type=options.share, default=0.2, help="share of train/ held out, its last sections")
-    add("--seed", type=options.natural, default=0, help="of weights, crops and dropout")
-    add("--run", type=Path, help="folder of the run; runs/<name of the data folder> if none is named")
-    add("--resume", action="store_true", help="go on after the last finished epoch, with the run's own arguments")
-    arguments = parser.parse_args(argv)
-    arguments.run = arguments.run or Path("runs") / arguments.data.resolve().name
-    if arguments.resume:
-        parser.set_defaults(**record.read_arguments(arguments.run))
-        arguments = parser.parse_args(argv, argparse.Namespace(run=arguments.run))
-    return arguments
-
-
 def main(argv=None):
-    arguments = parse(argv)
-    problems = options.find_problems(arguments)
+    arguments = options.parse(argv, __doc__)
+    try:
+        share = hosts.join()
+        problems = options.find_problems(arguments, share)
+    except ValueError as error:
+        problems = [f"main.py: {error}"]
     if problems:
         print(*problems, sep="\n", file=sys.stderr)
         return 2
     try:
-        record.open_run(arguments.run, vars(arguments))
-        scores = train(arguments)
+        with hosts.together(share):
+            if share.process == 0:
+                record.open_run(arguments.run, vars(arguments))
+            train(arguments, share)
+        if share.process > 0:
+            return 0
+        scores = evaluate(arguments)
     except KeyboardInterrupt:
         print(f"\nStopped. {record.state(arguments.run)}", file=sys.stderr)
         return 130

@@ -3,18 +3,72 @@
 import argparse
 import inspect
 import tempfile
+from pathlib import Path
 
 import check
 import model
 import record
 
 
-def find_problems(arguments):
+def parse(argv, description):
+    """Parse the command line; what it leaves out comes from the run to be resumed, or from the defaults.
+
+    Parameters
+    ----------
+    argv : list of str, or None for the command line itself
+    description : str
+        Whose first paragraph is shown by --help.
+    """
+    parser = argparse.ArgumentParser(
+        description=description.split("\n\n")[0], formatter_class=argparse.ArgumentDefaultsHelpFormatter
+    )
+    add = parser.add_argument
+    add("--data", type=Path, default=Path("data/membrane"), help="dataset: train/image, train/label, test")
+    add("--epochs", type=positive, default=5, help="passes of --steps-per-epoch batches")
+    add("--steps-per-epoch", type=positive, default=220, help="batches an epoch")
+    add("--batch-size", type=positive, default=4, help="crops a batch")
+    add("--crop", type=positive, default=256, help="side of a training crop in pixels")
+    add(
+        "--model",
+        choices=architectures(),
+        default="unet",
+        help="the function of model.py that builds the network",
+    )
+    add("--width", type=positive, default=12, help="channels at full resolution; 64 in the paper")
+    add("--depth", type=positive, default=4, help="how many times the image is halved")
+    add("--learning-rate", type=rate, default=3e-3, help="Adam's, at the start; it falls to 0 along a cosine")
+    add("--turns", action=argparse.BooleanOptionalAction, default=True, help="train on the eight flips and rotations")
+    add(
+        "--grey",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="train on changes of contrast, brightness and noise",
+    )
+    add("--elastic", type=natural, default=0, help="pixels of elastic deformation; 10 in the paper")
+    add("--border-weight", type=natural, default=0, help="w0 of narrow borders between cells; 10 in the paper")
+    add("--validation-fraction", type=share, default=0.2, help="share of train/ held out, its last sections")
+    add("--seed", type=natural, default=0, help="of weights, crops and dropout")
+    add("--run", type=Path, help="folder of the run; runs/<name of the data folder> if none is named")
+    how = "compute in bfloat16, which GPUs since 2020 and some processors do faster; weights stay float32"
+    add("--mixed-precision", action=argparse.BooleanOptionalAction, default=False, help=how)
+    add("--tensorboard", action="store_true", help="write scores and overlays for TensorBoard to RUN/tensorboard")
+    add("--resume", action="store_true", help="go on after the last finished epoch, with the run's own arguments")
+    arguments = parser.parse_args(argv)
+    arguments.run = arguments.run or Path("runs") / arguments.data.resolve().name
+    if arguments.resume:
+        parser.set_defaults(**record.read_arguments(arguments.run))
+        arguments = parser.parse_args(argv, argparse.Namespace(run=arguments.run))
+    return arguments
+
+
+def find_problems(arguments, share):
     """List everything that would stop a run of main.py, before it starts."""
     problems = check.dataset(arguments.data, arguments.validation_fraction, arguments.crop)
     problems += writable(arguments.run) + writable(arguments.data / "test")
     if arguments.crop % 2**arguments.depth:
         problems.append(f"--crop {arguments.crop}: not divisible by 2^{arguments.depth}, as --depth needs.")
+    if arguments.batch_size % share.devices:
+        problems.append(f"--batch-size {arguments.batch_size}: cannot be shared evenly by {share.devices} devices.")
     if arguments.resume:
         problems += record.find_differences(arguments.run, vars(arguments))
     return problems

@@ -22,6 +22,7 @@ import original
 import data
 import main as recipe
 import metrics
+import options
 import record
 
 ROWS = Path(__file__).with_suffix(".csv")
@@ -33,10 +34,11 @@ def run_ours(folder, seed, steps):
         dataset = Path(place) / "data"
         dataset.mkdir()
         (dataset / "train").symlink_to((folder / "train").resolve())
-        options = ["--data", str(dataset), "--run", str(Path(place) / "run"), "--seed", str(seed)]
-        arguments = recipe.parse([*options, "--epochs", "1", "--steps-per-epoch", str(steps)])
+        given = ["--data", str(dataset), "--run", str(Path(place) / "run"), "--seed", str(seed)]
+        arguments = options.parse([*given, "--epochs", "1", "--steps-per-epoch", str(steps)], recipe.__doc__)
         record.open_run(arguments.run, vars(arguments))
-        return recipe.train(arguments)["held out"]
+        recipe.train(arguments)
+        return recipe.evaluate(arguments)["held out"]
 
 
 def run_original(folder, seed, steps):

@@ -37,6 +37,7 @@ import folders
 import formats
 import main as recipe
 import metrics
+import options
 import predict
 import record
 
@@ -91,7 +92,7 @@ def run_original(folder, fold, seed):
     return looks.rows
 
 
-def run_ours(folder, fold, seed, options):
+def run_ours(folder, fold, seed, changes):
     """Rows of main.py, which holds out some of its sections once more, and a last one without averaging over flips.
 
     The last two are of the network and the masks that main.py has chosen by what it held out itself.
@@ -102,13 +103,15 @@ def run_ours(folder, fold, seed, options):
             (dataset / "train" / part).mkdir(parents=True)
             for file in split(list(folders.find_images(folder / "train" / part).values()), fold)[0]:
                 shutil.copy(file, dataset / "train" / part)
-        arguments = recipe.parse(["--data", str(dataset), "--run", str(run), "--seed", str(seed), *options])
+        given = ["--data", str(dataset), "--run", str(run), "--seed", str(seed), *changes]
+        arguments = options.parse(given, recipe.__doc__)
         record.open_run(run, vars(arguments))
         _, images, labels, _ = data.read_pairs(folder / "train")
         images, labels = split(images, fold)[1], split(labels, fold)[1]
         looks = Looks(arguments.steps_per_epoch, predict.predict, images, labels)
         recipe.train(arguments, callbacks=[looks])
-        network, settings = predict.load_network(run / "model.keras")
+        recipe.evaluate(arguments)
+        network, settings = record.load_network(run / "model.keras")
         last = {"step": looks.rows[-1]["step"], "minutes": looks.seconds / 60}
         maps = [predict.predict(network, image) for image in images]
         rows = [*looks.rows[:-1], {**last, **score(labels, maps, settings["border"], settings["sure"])}]

@@ -2,7 +2,7 @@ import sys
 
 import numpy as np
 import pytest
-from conftest import REPOSITORY, draw_section, save
+from conftest import REPOSITORY, draw_section, load_script, save
 
 sys.path.insert(0, str(REPOSITORY / "benchmarks"))
 
@@ -10,6 +10,8 @@ import grey
 import isbi2012
 import large
 import original
+
+from model import unet
 
 
 @pytest.fixture
@@ -91,9 +93,9 @@ def test_grey_endings_are_counted(tmp_path, monkeypatch, capsys):
 
 
 def test_both_recipes_run_for_the_count_of_grey_endings(sections, tiny_original, monkeypatch):
-    parse = grey.recipe.parse
+    parse = grey.options.parse
     small = ["--crop", "32", "--width", "2", "--depth", "2"]
-    monkeypatch.setattr(grey.recipe, "parse", lambda argv: parse([*argv, *small]))
+    monkeypatch.setattr(grey.options, "parse", lambda given, description: parse([*given, *small], description))
     for run in (grey.run_ours, grey.run_original):
         assert {"accuracy", "constant", "membrane_iou"} <= run(sections, seed=0, steps=2).keys()
 
@@ -104,3 +106,33 @@ def test_tiles_are_timed_and_a_large_image_weighed(capsys):
     assert "in one piece: " in printed
     assert "tiles of 32: " in printed
     assert "200x200 pixels by predict.py: " in printed
+
+
+def test_runtimes_are_timed_in_turns(capsys):
+    pytest.importorskip("onnxruntime", reason="onnxruntime is not installed (requirements-export.txt)")
+    runtimes = load_script("benchmarks/runtimes.py")
+    assert runtimes.main(["--width", "2", "--side", "64", "--images", "2", "--turns", "1"]) == 0
+    printed = capsys.readouterr().out
+    assert float(printed.split("largest difference: ")[1].split()[0]) < 1e-4
+    assert "times as fast" in printed
+
+
+def test_volumes_are_timed_and_weighed(capsys, monkeypatch):
+    pytest.importorskip("distributed", reason="dask is not installed (requirements-volumes.txt)")
+    chunked = load_script("benchmarks/chunked.py")
+    monkeypatch.setattr(chunked, "unet", lambda width, depth=1: unet(width=2, depth=depth))
+    options = ["--workers", "1", "--sections", "2", "--side", "64", "--tile", "32", "--sizes", "1e-5"]
+    assert chunked.main(options) == 0
+    printed = capsys.readouterr().out
+    assert "the bare network: " in printed
+    assert "1 workers: " in printed
+    assert "1e-05 GB: " in printed
+
+
+def test_scaling_is_measured_between_processes(capsys):
+    pytest.importorskip("jax", reason="JAX is not installed (requirements-dev.txt)")
+    scaling = load_script("benchmarks/scaling.py")
+    assert scaling.main(["--width", "2", "--crop", "32", "--steps", "2"]) == 0
+    printed = capsys.readouterr().out
+    assert "1 process: " in printed
+    assert "64 hosts, by estimate: " in printed

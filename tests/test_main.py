@@ -8,7 +8,6 @@ from PIL import Image
 
 import main
 import model
-import predict
 import record
 
 SMALL = ["--epochs", "2", "--steps-per-epoch", "3", "--batch-size", "2", "--crop", "32", "--width", "4", "--depth", "2"]
@@ -43,7 +42,7 @@ def test_a_run_leaves_masks_scores_and_pictures(train, dataset, tmp_path, capsys
     assert summary["versions"]["keras"] == keras.__version__
     assert any(kind in summary["device"].lower() for kind in ("cpu", "gpu", "cuda"))
     assert summary["scores"].keys() == {"held out", "test"}
-    assert predict.load_network(run / "model.keras")[1]["border"] in (0.45, 1)
+    assert record.load_network(run / "model.keras")[1]["border"] in (0.45, 1)
     printed = capsys.readouterr().out
     assert "held out: s12" in printed
     assert f"{summary['scores']['test']['accuracy']:.4f}" in printed
@@ -154,6 +153,17 @@ def test_numbers_out_of_range_are_refused(train, option, capsys):
 
 def test_the_papers_options_train_too(train):
     assert train("--elastic", "3", "--border-weight", "10", "--no-turns", "--no-grey", "--epochs", "1") == 0
+
+
+def test_mixed_precision_computes_in_bfloat16_and_answers_in_float32(train, tmp_path):
+    assert train("--mixed-precision", "--epochs", "1") == 0
+    network = keras.saving.load_model(tmp_path / "runs" / "cells" / "model.keras")
+    convolution = network.get_layer("down1_conv1")
+    assert (convolution.compute_dtype, convolution.variable_dtype) == ("bfloat16", "float32")
+    assert network.output.dtype == "float32"
+    assert train("--epochs", "1") == 0
+    network = keras.saving.load_model(tmp_path / "runs" / "cells" / "model.keras")
+    assert network.get_layer("down1_conv1").compute_dtype == "float32"
 
 
 def test_any_function_of_the_model_file_can_be_trained(train, tmp_path, monkeypatch):

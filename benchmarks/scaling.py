@@ -1,0 +1,100 @@
+"""Measure training on several processes: steps a second, and the share of a step that is communication.
+
+    python benchmarks/scaling.py
+
+One and two processes, JAX on the CPU, each kept to one core of this machine, the network of main.py's defaults. The
+batch of a process stays the same, so that two of them do twice the work a step. From the time that is added to a step,
+and the size of the gradient, follows what more hosts would cost: an all-reduce in a ring passes 2 (n - 1) / n times the
+gradient through each host.
+"""
+
+import argparse
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+REPOSITORY = Path(__file__).parent.parent
+HOSTS = (8, 64)
+
+
+def work(arguments):
+    """One process of a measurement: prints its steps a second and the bytes of the gradient as JSON."""
+    os.sched_setaffinity(0, {int(os.environ.get("KERAS_DISTRIBUTION_PROCESS_ID", 0)) % os.cpu_count()})
+    sys.path.insert(0, str(REPOSITORY))
+    import keras
+    import numpy as np
+
+    import hosts
+    from model import unet
+
+    share = hosts.join()
+    keras.utils.set_random_seed(0)
+    network = unet(width=arguments.width)
+    network.compile("adam", "binary_crossentropy")
+    rng = np.random.default_rng(share.process)
+    shape = (arguments.batch_size, arguments.crop, arguments.crop, 1)
+    images, labels = rng.random(shape, "float32"), (rng.random(shape) > 0.5).astype("float32")
+    seconds = []
+    for _ in range(arguments.steps + 2):
+        begun = time.perf_counter()
+        network.train_on_batch(images, labels)
+        seconds.append(time.perf_counter() - begun)
+    print(json.dumps({"seconds": float(np.median(seconds[2:])), "bytes": 4 * network.count_params()}))
+    with hosts.together(share):
+        pass
+
+
+def measure(processes, arguments):
+    """Median seconds of a step with so many processes, and the bytes of the gradient."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    options = [f"--{name}={getattr(arguments, name.replace('-', '_'))}" for name in OPTIONS]
+    started = []
+    for process in range(processes):
+        environment = os.environ | {"KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"}
+        if processes > 1:
+            environment |= {
+                "KERAS_DISTRIBUTION_JOB_ADDRESSES": f"127.0.0.1:{port}",
+                "KERAS_DISTRIBUTION_NUM_PROCESSES": str(processes),
+                "KERAS_DISTRIBUTION_PROCESS_ID": str(process),
+            }
+        command = [sys.executable, __file__, "--work", *options]
+        started.append(subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True))
+    answers = [json.loads(process.communicate()[0].splitlines()[-1]) for process in started]
+    return answers[0]["seconds"], answers[0]["bytes"]
+
+
+OPTIONS = {"width": 12, "batch-size": 2, "crop": 256, "steps": 10}
+
+
+def main(argv=None):
+    parser = argparse.ArgumentParser(
+        description=__doc__.split("\n\n")[0], formatter_class=argparse.ArgumentDefaultsHelpFormatter
+    )
+    for name, default in OPTIONS.items():
+        parser.add_argument(f"--{name}", type=int, default=default)
+    parser.add_argument("--work", action="store_true", help=argparse.SUPPRESS)
+    arguments = parser.parse_args(argv)
+    if arguments.work:
+        work(arguments)
+        return 0
+    alone, size = measure(1, arguments)
+    together, _ = measure(2, arguments)
+    added = max(0.0, together - alone)
+    print(f"1 process: {1 / alone:.3f} steps a second; 2: {1 / together:.3f}, of twice the batch")
+    print(f"gradient: {size / 1e6:.2f} MB; communication: {added:.3f} s a step, {added / together:.1%} of it")
+    for count in HOSTS:
+        # Two processes pass the gradient through each host once; n pass it 2 (n - 1) / n times.
+        step = alone + added * 2 * (count - 1) / count
+        speed, share = count * alone / step, 1 - alone / step
+        print(f"{count} hosts, by estimate: {speed:.1f} times the images a second of one, {share:.1%} communication")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,101 @@
+"""Training on every device of one host, or of several hosts at once.
+
+The processes are told of each other by the environment variables of `keras.distribution.initialize`:
+
+    KERAS_BACKEND=jax KERAS_DISTRIBUTION_JOB_ADDRESSES=10.0.0.1:1234 KERAS_DISTRIBUTION_NUM_PROCESSES=2 \\
+        KERAS_DISTRIBUTION_PROCESS_ID=0 python main.py
+
+Each reads the whole dataset and makes its share of every batch. A batch is that of one process, whatever their number,
+and so are its gradient, the statistics of its normalisation and the learning rate.
+"""
+
+import os
+import sys
+from contextlib import contextmanager
+from typing import NamedTuple
+
+import keras
+
+VARIABLE = "KERAS_DISTRIBUTION_JOB_ADDRESSES"
+
+
+class Share(NamedTuple):
+    """Which part of the work is that of this process."""
+
+    process: int = 0
+    processes: int = 1
+    devices: int = 1  # of all processes
+
+    def of(self, count):
+        """The places in a batch of `count` that are this process's own: a slice."""
+        size = count // self.processes
+        return slice(self.process * size, (self.process + 1) * size)
+
+
+ALONE = Share()
+
+
+def join():
+    """Meet the other processes, if the environment names any, and use every device there is.
+
+    To be called before Keras computes anything. Devices are shared by the JAX backend alone.
+
+    Returns
+    -------
+    Share
+
+    Raises
+    ------
+    ValueError
+        If there are to be several processes, but the backend is another, or they do not meet.
+    """
+    if keras.backend.backend() != "jax":
+        if VARIABLE in os.environ:
+            raise ValueError(f"{VARIABLE} is set, which needs KERAS_BACKEND=jax; set that too, or unset it.")
+        return ALONE
+    if VARIABLE in os.environ:
+        try:
+            keras.distribution.initialize()
+        except Exception as error:  # JAX raises RuntimeError, ValueError and its own
+            reason = str(error).splitlines()[0]
+            raise ValueError(f"{os.environ[VARIABLE]}: could not meet the other processes there ({reason}).") from None
+    import jax  # Keras does not say which process this is
+
+    if jax.device_count() > 1:
+        keras.distribution.set_distribution(keras.distribution.DataParallel(auto_shard_dataset=False))
+    return Share(jax.process_index(), jax.process_count(), jax.device_count())
+
+
+@contextmanager
+def alone():
+    """For what one process does without the others, such as to save: Keras makes variables then, for this one only."""
+    shared = keras.distribution.distribution()
+    keras.distribution.set_distribution(None)
+    try:
+        yield
+    finally:
+        keras.distribution.set_distribution(shared)
+
+
+@contextmanager
+def together(share):
+    """For as long as the processes work together; what follows is of this process alone.
+
+    If another one is gone, or this one fails, it ends at once, with a message and the exit code 2.
+    """
+    try:
+        yield
+    except (Exception, KeyboardInterrupt) as error:  # the backends raise anything when a connection ends
+        if share.processes == 1:
+            raise
+        reason = str(error).splitlines()[0] if str(error) else "stopped"
+        print(f"\nmain.py: process {share.process}: the work with the others ended ({reason}).", file=sys.stderr)
+        print("Start all processes again with --resume: they go on after the last finished epoch.", file=sys.stderr)
+        sys.stderr.flush()
+        os._exit(2)  # the usual end would wait for the others
+    if share.devices > 1:
+        keras.distribution.set_distribution(None)
+    if share.processes > 1:
+        import jax
+
+        jax.distributed.shutdown()

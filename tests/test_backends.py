@@ -1,0 +1,57 @@
+"""The same files on every backend."""
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tifffile
+from conftest import REPOSITORY, draw_section, save
+from test_main import SMALL
+from test_tiles import build
+
+import data
+import predict
+import record
+
+
+@pytest.fixture(params=["tensorflow", "jax", "torch"])
+def backend(request):
+    if importlib.util.find_spec(request.param) is None:
+        pytest.skip(f"{request.param} is not installed; its default wheel brings gigabytes for a GPU")
+    return request.param
+
+
+def run(backend, *command):
+    """Run a script of the repository on a backend."""
+    done = subprocess.run(
+        [sys.executable, *map(str, command)],
+        cwd=REPOSITORY,
+        env=os.environ | {"KERAS_BACKEND": backend},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_main_runs_on_every_backend(backend, dataset, tmp_path):
+    run(backend, "main.py", "--data", dataset, "--run", tmp_path / "run", *SMALL)
+    summary = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert backend in summary["device"]
+    assert backend in summary["versions"]
+    assert 0 < summary["scores"]["test"]["accuracy"] <= 1
+    assert (dataset / "test" / "a_predict.png").is_file()
+
+
+def test_a_saved_network_answers_alike_on_every_backend(backend, tmp_path):
+    network = build(3)
+    record.save_network(network, tmp_path / "model.keras", border=1.0)
+    save(draw_section(np.random.default_rng(0), 70, 90)[0], tmp_path / "a.png")
+    options = ["--model", tmp_path / "model.keras", "--probability", "--no-flips"]
+    run(backend, "predict.py", tmp_path / "a.png", *options)
+    expected = predict.predict(network, data.read_image(tmp_path / "a.png"), flips=False)
+    assert np.ptp(expected) > 0.01
+    np.testing.assert_allclose(tifffile.imread(tmp_path / "a_probability.tif"), expected, atol=1e-4)

@@ -1,0 +1,73 @@
+"""What predict.py writes, read by ImageJ itself (Debian's package imagej)."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+from test_tiles import build
+
+import predict
+import record
+
+IMAGEJ = Path("/usr/share/java/ij.jar")
+REPORT = """
+import ij.ImagePlus;
+import ij.io.Opener;
+
+public class Report {
+    public static void main(String[] files) {
+        for (String file : files) {
+            ImagePlus image = new Opener().openImage(file);
+            ij.measure.Calibration c = image.getCalibration();
+            System.out.println(image.getWidth() + " " + image.getHeight() + " " + image.getStackSize());
+            System.out.println(c.pixelWidth + " " + c.pixelHeight + " " + c.pixelDepth + " " + c.getUnit());
+            for (int i = 1; i <= image.getStackSize(); i++) {
+                int[] counts = image.getStack().getProcessor(i).getHistogram();
+                System.out.println(counts[0] + " " + counts[counts.length - 1]);
+            }
+        }
+    }
+}
+"""
+
+
+@pytest.fixture
+def report(tmp_path):
+    """Open files in ImageJ, and give what it reports of them, in lines."""
+    if not shutil.which("javac") or not IMAGEJ.is_file():
+        pytest.skip("a JDK and ImageJ are not installed (apt install default-jdk-headless imagej)")
+    (tmp_path / "Report.java").write_text(REPORT)
+    command = ["java", "-Djava.awt.headless=true", "-cp", str(IMAGEJ), str(tmp_path / "Report.java")]
+
+    def run(*files):
+        done = subprocess.run([*command, *map(str, files)], capture_output=True, text=True, check=True)
+        return done.stdout.splitlines()
+
+    return run
+
+
+def test_masks_and_stacks_open_in_imagej_with_their_size_and_calibration(report, tmp_path):
+    record.save_network(build(2), tmp_path / "model.keras", border=1.0)
+    stack = np.random.default_rng(0).integers(0, 255, (3, 21, 34)).astype(np.uint8)
+    metadata = {"axes": "ZYX", "spacing": 50.0, "unit": "nm"}
+    tifffile.imwrite(tmp_path / "stack.tif", stack, imagej=True, resolution=(0.25, 0.25), metadata=metadata)
+    tifffile.imwrite(tmp_path / "one.tif", stack[0])
+    # The median, so that masks hold both values.
+    network, _ = record.load_network(tmp_path / "model.keras")
+    threshold = np.median(predict.predict(network, stack[0]))
+    arguments = [tmp_path / "stack.tif", tmp_path / "one.tif", "--threshold", threshold, "--out", tmp_path]
+    assert predict.main([*map(str, arguments), "--model", str(tmp_path / "model.keras")]) == 0
+    masks = tifffile.imread(tmp_path / "stack_predict.tif")
+    found = report(tmp_path / "stack_predict.tif", tmp_path / "one_predict.png")
+    assert found[0] == "34 21 3"
+    *sizes, unit = found[1].split()
+    assert [float(size) for size in sizes] == pytest.approx([4, 4, 50])
+    assert unit == "nm"
+    counts = [f"{np.count_nonzero(mask == 0)} {np.count_nonzero(mask == 255)}" for mask in masks]
+    assert found[2:5] == counts
+    assert "0" not in counts[0].split()
+    assert found[5] == "34 21 1"
+    assert found[7] == counts[0]

@@ -1,0 +1,131 @@
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import keras
+import numpy as np
+import pytest
+from conftest import REPOSITORY
+
+import hosts
+import record
+
+pytest.importorskip("jax", reason="JAX is not installed (requirements-dev.txt)")
+
+SMALL = ["--steps-per-epoch", "3", "--crop", "32", "--width", "4", "--depth", "2", "--batch-size", "6"]
+
+
+def start(run, dataset, process=0, processes=1, port=0, epochs=2, options=()):
+    """Start main.py with the JAX backend as one of several processes on this machine, two threads each."""
+    environment = os.environ | {"KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"}
+    if processes > 1:
+        environment |= {
+            "KERAS_DISTRIBUTION_JOB_ADDRESSES": f"127.0.0.1:{port}",
+            "KERAS_DISTRIBUTION_NUM_PROCESSES": str(processes),
+            "KERAS_DISTRIBUTION_PROCESS_ID": str(process),
+        }
+    command = [sys.executable, "main.py", "--data", str(dataset), "--run", str(run), "--epochs", str(epochs)]
+    return subprocess.Popen(
+        [*command, *SMALL, *options],
+        cwd=REPOSITORY,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def start_all(run, dataset, processes, **options):
+    port = free_port()
+    return [start(run, dataset, process, processes, port, **options) for process in range(processes)]
+
+
+def finish(started, seconds=300):
+    """Wait for processes; returns their (exit code, standard output, standard error)."""
+    results = []
+    for process in started:
+        out, error = process.communicate(timeout=seconds)
+        results.append((process.returncode, out, error))
+    return results
+
+
+def read_losses(run):
+    return [(row["loss"], row["val_loss"], row["val_accuracy"]) for row in record.read_history(run / "history.csv")]
+
+
+def test_shares_of_a_batch_do_not_overlap():
+    shares = [hosts.Share(process, 3, 6) for process in range(3)]
+    assert [list(range(12)[share.of(12)]) for share in shares] == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9, 10, 11]]
+    assert list(range(5)[hosts.ALONE.of(5)]) == list(range(5))
+
+
+def test_several_processes_need_jax(monkeypatch):
+    if keras.backend.backend() == "jax":
+        pytest.skip("the backend is JAX")
+    assert hosts.join() == hosts.ALONE
+    monkeypatch.setenv(hosts.VARIABLE, "127.0.0.1:1234")
+    with pytest.raises(ValueError, match="KERAS_BACKEND=jax"):
+        hosts.join()
+
+
+@pytest.fixture
+def alone(dataset, tmp_path):
+    """The folder of a run of one process."""
+    ((code, _, error),) = finish([start(tmp_path / "alone", dataset)])
+    assert code == 0, error
+    return tmp_path / "alone"
+
+
+@pytest.mark.parametrize("processes", [2, 3])
+def test_processes_together_train_as_one_alone(processes, alone, dataset, tmp_path):
+    run = tmp_path / "together"
+    results = finish(start_all(run, dataset, processes))
+    assert [code for code, _, _ in results] == [0] * processes, results
+    np.testing.assert_allclose(read_losses(run), read_losses(alone), rtol=1e-4)
+    summary = json.loads((run / "run.json").read_text())
+    assert summary["scores"].keys() == {"held out", "test"}
+    for name in ("model.keras", "last.keras"):
+        networks = [keras.saving.load_model(folder / name, compile=False) for folder in (alone, run)]
+        for expected, found in zip(*(network.get_weights() for network in networks), strict=True):
+            np.testing.assert_allclose(found, expected, atol=2e-4)
+    # Process 0 alone writes and predicts.
+    assert "Masks are in" in results[0][1]
+    assert all("Masks are in" not in out for _, out, _ in results[1:])
+
+
+def test_when_a_process_is_killed_the_others_say_so_and_all_can_resume(dataset, tmp_path):
+    run = tmp_path / "run"
+    started = start_all(run, dataset, 2, epochs=60)
+    until = time.monotonic() + 200
+    while not (run / "last.keras").is_file() and time.monotonic() < until:
+        time.sleep(0.2)
+    started[1].send_signal(signal.SIGKILL)
+    killed = time.monotonic()
+    (code, _, error), _ = finish(started)
+    assert time.monotonic() - killed < 60
+    assert code == 2
+    assert "process 0: the work with the others ended" in error
+    assert "--resume" in error
+    epochs = len(read_losses(run))
+    assert 0 < epochs < 60
+    results = finish(start_all(run, dataset, 2, epochs=60, options=["--resume"]))
+    assert [code for code, _, _ in results] == [0, 0], results
+    assert f"Epoch {epochs + 1}/60" in results[0][1]
+    assert f"Epoch {epochs}/60" not in results[0][1]
+    assert len(read_losses(run)) == 60
+
+
+def test_a_batch_that_cannot_be_shared_is_refused(dataset, tmp_path):
+    results = finish(start_all(tmp_path / "run", dataset, 2, options=["--batch-size", "3"]))
+    assert [code for code, _, _ in results] == [2, 2]
+    assert all("--batch-size 3: cannot be shared evenly by 2 devices" in error for _, _, error in results)
