@@ -1,0 +1,235 @@
+"""Predict volumes that are larger than memory, chunk by chunk, on this machine or on a cluster.
+
+    python predict.py volume.zarr --out masks.zarr
+    python predict.py volume.h5/raw --out masks.zarr --scheduler tcp://10.0.0.1:8786
+
+A chunk is there whole or not at all: started again, the command writes those that are missing. The workers of a
+scheduler have to see the same paths, and to be started in this folder:
+
+    python -m dask worker tcp://10.0.0.1:8786
+"""
+
+import functools
+import hashlib
+import itertools
+import shutil
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import dask.array as da
+import distributed
+import numpy as np
+import zarr
+from tqdm import tqdm
+
+import data
+import predict
+import record
+import tiles
+import volumes
+
+
+class Job(NamedTuple):
+    """What makes a mask of a section, the same in every process."""
+
+    model: Path
+    threshold: float
+    border: float | None
+    flips: bool
+    probability: bool
+
+
+def predict_volume(text, out, job, tile=tiles.TILE, scheduler=None):
+    """Write the masks of a volume, or its probabilities, as an OME-Zarr; go on where an earlier run has stopped.
+
+    Parameters
+    ----------
+    text : str
+        As for `volumes.find_volume`.
+    out : Path
+    job : Job
+    tile : int
+        Side of a chunk in pixels, rounded up to what the network takes; memory goes with its square.
+    scheduler : str
+        Address of a dask.distributed scheduler; None for this process.
+
+    Returns
+    -------
+    int
+        How many chunks had been missing.
+
+    Raises
+    ------
+    ValueError
+        If the volume is not one for the network, or `out` was begun with another volume or other settings.
+    """
+    network, settings = load(job)
+    if job.probability and tiles.count_classes(network):
+        raise ValueError("--probability of a volume is for networks of two classes.")
+    volume = volumes.find_volume(text, network.input_shape[-1])
+    data.check_range(np.zeros(1, volume.dtype), volume.path)
+    multiple = tiles.size_multiple(network)
+    halo = tiles.round_up(tiles.receptive_radius(network), multiple)
+    tile = tiles.round_up(max(tile, halo), multiple)
+    stamp = {"volume": volume.path.name, "array": volume.name, "shape": list(volume.shape), "tile": tile}
+    stamp |= job._asdict() | {"model": hashlib.sha256(job.model.read_bytes()).hexdigest()}
+    dtype = np.dtype("float32") if job.probability else predict.mask_dtype(network, settings)
+    target = open_target(volume, out, stamp, dtype, tile)
+    missing = list(find_missing(target, out, tile, halo))
+    writes = (write_chunk(volume, target, chunk, job, tile, halo) for chunk in missing)
+    for _ in tqdm(compute(writes, scheduler), total=len(missing), desc="Predicting", unit="chunk"):
+        pass
+    return len(missing)
+
+
+@contextmanager
+def every_chunk_written():
+    """Let Zarr write chunks of zeros too: a chunk that is there is one that is done."""
+    with zarr.config.set({"array.write_empty_chunks": True}):
+        yield
+
+
+def open_target(volume, out, stamp, dtype, tile):
+    """Open what a prediction is written to, or make it: an OME-Zarr with the axes and the scale of its volume.
+
+    Parameters
+    ----------
+    volume : Volume
+    out : Path
+    stamp : dict
+        All that decides what is written.
+    dtype : numpy.dtype
+    tile : int
+        Side of a chunk.
+
+    Returns
+    -------
+    zarr.Array
+
+    Raises
+    ------
+    ValueError
+        If there is something else at `out`, or it was begun with another stamp.
+    """
+    with every_chunk_written():
+        if out.exists():
+            try:
+                group = zarr.open_group(out, mode="r+")
+                begun = dict(group.attrs).get("prediction")
+            except (OSError, ValueError):
+                begun = None
+            if begun != stamp:
+                mend = "remove it, or choose another --out"
+                raise ValueError(f"{out}: is not of this volume, network and settings; {mend}.")
+            for left in out.rglob("*.partial"):  # by a run that was killed
+                left.unlink()
+            return group["0"]
+        temporary = out.with_name(f".unfinished-{out.name}")
+        shutil.rmtree(temporary, ignore_errors=True)
+        make_target(volume, temporary, stamp, dtype, tile)
+        temporary.replace(out)
+        return zarr.open_group(out, mode="r+")["0"]
+
+
+def make_target(volume, out, stamp, dtype, tile):
+    """Make an OME-Zarr without chunks: version 0.4 for Zarr 2, 0.5 for Zarr 3."""
+    kept = [volume.axes.index(axis) for axis in (*volume.leading, *volumes.SECTION)]
+    kinds = {"t": "time", "z": "space", "y": "space", "x": "space"}
+    axes = [{"name": volume.axes[i], "type": kinds.get(volume.axes[i], "space")} for i in kept]
+    for axis, i in zip(axes, kept, strict=True):
+        if volume.units[i]:
+            axis["unit"] = volume.units[i]
+    scale = {"type": "scale", "scale": [volume.scale[i] for i in kept]}
+    scales = {"axes": axes, "datasets": [{"path": "0", "coordinateTransformations": [scale]}]}
+    group = zarr.open_group(out, mode="w", zarr_format=volume.zarr_format)
+    if volume.zarr_format == 2:
+        group.attrs.update({"multiscales": [{"version": "0.4", **scales}], "prediction": stamp})
+        options = {"chunk_key_encoding": {"name": "v2", "separator": "/"}}
+    else:
+        group.attrs.update({"ome": {"version": "0.5", "multiscales": [scales]}, "prediction": stamp})
+        options = {"dimension_names": [axis["name"] for axis in axes]}
+    shape = [volume.shape[i] for i in kept]
+    group.create_array("0", shape=shape, chunks=(*(1,) * (len(shape) - 2), tile, tile), dtype=dtype, **options)
+
+
+def is_written(out, target, region):
+    """Whether all chunks of a region, a tuple of slices, are there."""
+    ranges = (
+        range(part.start // size, -(-part.stop // size)) for part, size in zip(region, target.chunks, strict=True)
+    )
+    return all((out / "0" / target.metadata.encode_chunk_key(chunk)).is_file() for chunk in itertools.product(*ranges))
+
+
+@functools.lru_cache(1)
+def load(job):
+    """The network of a job and the settings of its masks; loaded once in each process."""
+    network, settings = record.load_network(job.model)
+    return network, settings if job.border is None else settings | {"border": job.border}
+
+
+def find_missing(target, out, tile, halo):
+    """Regions of `target` that are not written, a chunk each: tuples of slices, whose leading ones hold one place."""
+    *leading, height, width = target.shape
+    rows, columns = (ends(cut(side, tile, halo)) for side in (height, width))
+    for place in np.ndindex(*leading):
+        for section in itertools.product(rows, columns):
+            region = (*(slice(i, i + 1) for i in place), *section)
+            if not is_written(out, target, region):
+                yield region
+
+
+def cut(length, tile, halo):
+    """Lengths of the chunks along an axis; what is left at its end joins the last one if it is less than a halo."""
+    count, rest = divmod(length, tile)
+    if count and 0 < rest < halo:
+        return (*(tile,) * (count - 1), tile + rest)
+    return (*(tile,) * count, *((rest,) if rest else ()))
+
+
+def ends(lengths):
+    """Slices of those lengths, one after the other."""
+    return [slice(int(end) - length, int(end)) for length, end in zip(lengths, np.cumsum(lengths), strict=True)]
+
+
+def write_chunk(volume, target, region, job, tile, halo):
+    """A dask value that, when it is computed, predicts one region and writes it to `target`."""
+    *place, rows, columns = region
+    section = volumes.Section(volume, [part.start for part in place])
+    chunks = [cut(side, tile, halo) for side in section.shape[:2]]
+    array = da.from_array(section, (*chunks, *section.shape[2:]), name=False, meta=np.empty((0,) * section.ndim))
+    masks = array.map_overlap(
+        predict_section,
+        depth={axis: halo if len(chunks[axis]) > 1 else 0 for axis in (0, 1)},
+        boundary="none",
+        dtype=target.dtype,
+        drop_axis=list(range(2, section.ndim)),
+        meta=np.empty((0, 0), target.dtype),
+        job=job,
+        path=volume.path,
+    )
+    block = masks[rows, columns][(np.newaxis,) * len(place)]
+    return da.store([block], [target], regions=[region], lock=False, compute=False)
+
+
+def predict_section(section, job, path):
+    """Mask, or probability, of an array (height, width) or (height, width, channels)."""
+    network, settings = load(job)
+    data.check_range(section, path)
+    inside = predict.predict(network, section, job.flips, tile=max(section.shape))
+    return inside if job.probability else predict.to_values(inside, network, settings, job.threshold)
+
+
+def compute(writes, scheduler):
+    """Compute dask values one after the other, or on a cluster a few a worker at once; yields as each is done."""
+    if scheduler is None:
+        for write in writes:
+            yield write.compute(scheduler="synchronous")
+        return
+    with distributed.Client(scheduler, timeout=30) as client:
+        ahead = 2 * max(1, sum(client.nthreads().values()))
+        futures = distributed.as_completed([client.compute(write) for write in itertools.islice(writes, ahead)])
+        for future in futures:
+            yield future.result()
+            for write in itertools.islice(writes, 1):
+                futures.add(client.compute(write))

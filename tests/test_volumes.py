@@ -1,0 +1,203 @@
+import os
+import signal
+
+import numpy as np
+import pytest
+import tifffile
+from test_tiles import build
+
+import folders
+import record
+
+pytest.importorskip("zarr", reason="zarr is not installed (requirements-volumes.txt)")
+pytest.importorskip("dask.array", reason="dask is not installed (requirements-volumes.txt)")
+
+import h5py
+import zarr
+
+import chunks
+import data
+import predict
+
+SHAPE = (3, 75, 150)
+
+
+@pytest.fixture(scope="module")
+def model_file(tmp_path_factory):
+    file = tmp_path_factory.mktemp("run") / "model.keras"
+    record.save_network(build(2), file, border=1.0)
+    return file
+
+
+@pytest.fixture
+def volume():
+    return np.random.default_rng(0).integers(0, 255, SHAPE).astype(np.uint8)
+
+
+def run(source, out, model_file, *options):
+    """Run predict.py with tiles of 40 pixels, of which 75 and 150 are no multiples, and one prediction a tile."""
+    arguments = [source, "--out", out, "--model", model_file, "--tile", "40", "--no-flips", *options]
+    return predict.main([str(argument) for argument in arguments])
+
+
+def expected(volume, model_file):
+    network, _ = record.load_network(model_file)
+    return np.stack([predict.predict(network, data.scale(section), flips=False, tile=1000) for section in volume])
+
+
+def write_zarr(path, volume, zarr_format=3):
+    zarr.create_array(path, data=volume, chunks=(1, 64, 64, 3)[: volume.ndim], zarr_format=zarr_format)
+
+
+def write_hdf5(path, volume, name="raw"):
+    with h5py.File(path, "a") as file:
+        file[name] = volume
+
+
+@pytest.mark.parametrize("kind", ["zarr", "zarr 2", "h5", "tif"])
+def test_a_volume_in_chunks_is_that_in_one_piece(kind, volume, model_file, tmp_path):
+    source = tmp_path / f"a b.{kind.split()[0]}"
+    if kind == "h5":
+        write_hdf5(source, volume)
+    elif kind == "tif":
+        tifffile.imwrite(source, volume, imagej=True, metadata={"axes": "ZYX"})
+    else:
+        write_zarr(source, volume, 2 if kind == "zarr 2" else 3)
+    assert run(source, tmp_path / "maps.zarr", model_file, "--probability") == 0
+    whole = expected(volume, model_file)
+    maps = zarr.open_group(tmp_path / "maps.zarr", mode="r")["0"]
+    assert maps.metadata.zarr_format == (2 if kind == "zarr 2" else 3)
+    np.testing.assert_allclose(maps[:], whole, atol=1e-5)
+    assert np.ptp(whole) > 0.01
+    assert run(source, tmp_path / "masks.zarr", model_file) == 0
+    masks = zarr.open_group(tmp_path / "masks.zarr", mode="r")["0"][:]
+    assert masks.dtype == np.uint8
+    # Where the probability is 0.5 to the last digits, chunks may fall on either side.
+    clear = np.abs(whole - 0.5) > 1e-5
+    np.testing.assert_array_equal(masks[clear], np.where(whole > 0.5, 255, 0)[clear])
+
+
+@pytest.mark.parametrize(("version", "zarr_format"), [("0.4", 2), ("0.5", 3)])
+def test_ome_zarr_keeps_its_axes_and_its_scale(version, zarr_format, volume, model_file, tmp_path):
+    group = zarr.open_group(tmp_path / "in.zarr", mode="w", zarr_format=zarr_format)
+    group.create_array("s0", data=volume[np.newaxis], chunks=(1, 1, 64, 64))
+    axes = [{"name": "c", "type": "channel"}, *({"name": n, "type": "space", "unit": "nanometer"} for n in "zyx")]
+    transforms = [{"type": "scale", "scale": [1, 50, 4, 4]}]
+    scales = {"axes": axes, "datasets": [{"path": "s0", "coordinateTransformations": transforms}]}
+    if version == "0.4":
+        group.attrs["multiscales"] = [{"version": version, **scales}]
+    else:
+        group.attrs["ome"] = {"version": version, "multiscales": [scales]}
+    assert run(tmp_path / "in.zarr", tmp_path / "out.zarr", model_file) == 0
+    out = zarr.open_group(tmp_path / "out.zarr", mode="r")
+    found = dict(out.attrs) if version == "0.4" else out.attrs["ome"]
+    assert (found["multiscales"][0] if version == "0.4" else found)["version"] == version
+    found = found["multiscales"][0]
+    assert found["axes"] == axes[1:]
+    assert found["datasets"][0]["coordinateTransformations"] == [{"type": "scale", "scale": [50, 4, 4]}]
+    assert out["0"].shape == SHAPE
+
+
+def test_a_killed_run_goes_on_with_the_chunks_that_are_missing(volume, model_file, tmp_path, monkeypatch, capsys):
+    write_zarr(tmp_path / "in.zarr", volume)
+    assert run(tmp_path / "in.zarr", tmp_path / "whole.zarr", model_file) == 0
+    assert "24 chunks written" in capsys.readouterr().out
+    predicted = []
+    section = chunks.predict_section
+
+    def stop_at_ten(*arguments, **options):
+        predicted.append(1)
+        if len(predicted) == 10:
+            raise KeyboardInterrupt
+        return section(*arguments, **options)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(chunks, "predict_section", stop_at_ten)
+        assert run(tmp_path / "in.zarr", tmp_path / "broken.zarr", model_file) == 130
+    left = next((tmp_path / "broken.zarr" / "0").rglob("0")).with_suffix(".killed.partial")
+    left.write_bytes(b"part")
+    assert run(tmp_path / "in.zarr", tmp_path / "broken.zarr", model_file) == 0
+    assert "15 chunks written" in capsys.readouterr().out
+    assert not left.exists()
+    whole, broken = (zarr.open_group(tmp_path / name, mode="r")["0"][:] for name in ("whole.zarr", "broken.zarr"))
+    np.testing.assert_array_equal(whole, broken)
+    assert run(tmp_path / "in.zarr", tmp_path / "broken.zarr", model_file) == 0
+    assert "0 chunks written" in capsys.readouterr().out
+
+
+def test_users_mistakes_are_one_sentence(volume, model_file, tmp_path, capsys):
+    write_zarr(tmp_path / "in.zarr", volume)
+    write_zarr(tmp_path / "colour.zarr", np.zeros((2, 20, 30, 3), np.uint8))
+    write_zarr(tmp_path / "signed.zarr", volume.astype(np.int16))
+    write_hdf5(tmp_path / "two.h5", volume, "a")
+    write_hdf5(tmp_path / "two.h5", volume, "b")
+    (tmp_path / "text.h5").write_text("no volume")
+    (tmp_path / "folder.zarr").mkdir()
+    assert run(tmp_path / "in.zarr", tmp_path / "out.zarr", model_file) == 0
+    capsys.readouterr()
+    for source, options, message in [
+        ("nowhere.zarr", [], "nowhere.zarr: no such file"),
+        ("colour.zarr", [], "colour.zarr: expected 1 channels, as in training, found 3"),
+        ("signed.zarr", [], "signed.zarr: expected 8 or 16 bits"),
+        ("two.h5", [], "name one as"),
+        ("two.h5/c", [], "holds no dataset c, but a, b"),
+        ("text.h5", [], "text.h5: cannot be read as a volume"),
+        ("folder.zarr", [], "folder.zarr: cannot be read as a volume"),
+        ("in.zarr", ["--threshold", "0.7"], "out.zarr: is not of this volume, network and settings"),
+        ("in.zarr", ["--scheduler", "tcp://127.0.0.1:1"], "tcp://127.0.0.1:1"),
+    ]:
+        out = tmp_path / ("out.zarr" if "--threshold" in options else "other.zarr")
+        assert run(tmp_path / source, out, model_file, *options) == 2
+        error = capsys.readouterr().err
+        assert message in error.splitlines()[-1]
+        assert "Traceback" not in error
+
+
+def test_colour_volumes_and_a_named_dataset(tmp_path):
+    network = build(2, channels=3)
+    record.save_network(network, tmp_path / "model.keras", border=1.0)
+    colour = np.random.default_rng(0).integers(0, 65535, (2, 50, 60, 3)).astype(np.uint16)
+    write_hdf5(tmp_path / "in.h5", np.zeros(3), "table")
+    write_hdf5(tmp_path / "in.h5", colour, "group/raw")
+    model_file = tmp_path / "model.keras"
+    assert run(tmp_path / "in.h5" / "group" / "raw", tmp_path / "out.zarr", model_file, "--probability") == 0
+    maps = zarr.open_group(tmp_path / "out.zarr", mode="r")["0"][:]
+    np.testing.assert_allclose(maps, expected(colour, model_file), atol=1e-5)
+
+
+def test_chunks_are_cut_so_that_none_is_narrower_than_the_halo():
+    assert chunks.cut(100, 40, 20) == (40, 40, 20)
+    assert chunks.cut(99, 40, 20) == (40, 59)
+    assert chunks.cut(10, 40, 20) == (10,)
+    assert chunks.ends((40, 59)) == [slice(0, 40), slice(40, 99)]
+
+
+def test_what_is_a_volume_is_known_by_its_name():
+    assert folders.is_volume("a/b.ome.zarr")
+    assert folders.is_volume("a.h5/raw")
+    assert not folders.is_volume("a/b.tif")
+
+
+def test_a_cluster_gives_the_same_also_when_a_worker_is_killed(volume, model_file, tmp_path, monkeypatch):
+    distributed = pytest.importorskip("distributed")
+    volume = np.concatenate([volume] * 4)
+    write_zarr(tmp_path / "in.zarr", volume)
+    assert run(tmp_path / "in.zarr", tmp_path / "alone.zarr", model_file, "--probability") == 0
+    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
+        victim = next(iter(cluster.workers.values())).pid
+        done = []
+
+        def kill_after_eight(chunks_done, **options):
+            for chunk in chunks_done:
+                done.append(chunk)
+                if len(done) == 8:
+                    os.kill(victim, signal.SIGKILL)
+                yield chunk
+
+        monkeypatch.setattr(chunks, "tqdm", kill_after_eight)
+        options = ["--probability", "--scheduler", cluster.scheduler_address]
+        assert run(tmp_path / "in.zarr", tmp_path / "cluster.zarr", model_file, *options) == 0
+    assert len(done) == 96
+    alone, cluster = (zarr.open_group(tmp_path / name, mode="r")["0"][:] for name in ("alone.zarr", "cluster.zarr"))
+    # Workers with other threads add up in another order.
+    np.testing.assert_allclose(alone, cluster, atol=1e-6)
