@@ -1,0 +1,166 @@
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+from conftest import REPOSITORY, draw_section, save
+from test_tiles import build
+
+import predict
+import record
+
+pytest.importorskip("gradio", reason="Gradio is not installed (requirements-app.txt)")
+
+import app
+
+
+@pytest.fixture(scope="module")
+def model_file(tmp_path_factory):
+    file = tmp_path_factory.mktemp("run") / "model.keras"
+    record.save_network(build(2), file, border=0.45, sure=0.9)
+    return file
+
+
+@pytest.fixture
+def predictor(model_file, tmp_path):
+    (tmp_path / "results").mkdir()
+    return app.Predictor(*record.load_network(model_file), tmp_path / "results")
+
+
+@pytest.fixture
+def image_file(tmp_path):
+    save(draw_section(np.random.default_rng(0), 90, 130)[0], tmp_path / "cell 1.png")
+    return tmp_path / "cell 1.png"
+
+
+def predicted(image_file, model_file, out, threshold):
+    """The bytes that predict.py writes."""
+    options = ["--model", str(model_file), "--out", str(out), "--threshold", str(threshold), "--probability"]
+    assert predict.main([str(image_file), *options]) == 0
+    return [(out / f"{image_file.stem}{name}").read_bytes() for name in ("_predict.png", "_probability.tif")]
+
+
+def test_results_are_those_of_predict(predictor, image_file, model_file, tmp_path):
+    folder, message, *pictures, mask_file, map_file = predictor.predict(image_file, 0.5)
+    assert message == "cell 1.png: 90x130 pixels"
+    assert [picture.shape[:2] for picture in pictures] == [(90, 130)] * 4
+    files = [Path(file).read_bytes() for file in (mask_file, map_file)]
+    assert files == predicted(image_file, model_file, tmp_path / "a", 0.5)
+    threshold = round(float(np.median(tifffile.imread(map_file))), 2)
+    *_, mask_file, map_file = predictor.move_threshold(folder, threshold)
+    files = [Path(file).read_bytes() for file in (mask_file, map_file)]
+    assert files == predicted(image_file, model_file, tmp_path / "b", threshold)
+    predictor.forget(folder)
+    assert not list(predictor.place.iterdir())
+
+
+def test_a_wrong_file_gives_a_sentence_and_leaves_nothing(predictor, tmp_path):
+    (tmp_path / "text.png").write_text("no image")
+    tifffile.imwrite(tmp_path / "float.tif", np.full((8, 8), 7, "float32"))
+    tifffile.imwrite(tmp_path / "stack.tif", np.zeros((3, 8, 8), np.uint8), photometric="minisblack")
+    for name, expected in [
+        ("text.png", "text.png: cannot be read as an image"),
+        ("float.tif", "float.tif: floats have to lie between 0 and 1"),
+        ("stack.tif", "stack.tif: a stack of 3 images"),
+    ]:
+        folder, message, *rest = predictor.predict(tmp_path / name, 0.5)
+        assert message.startswith(expected)
+        assert folder is None
+        assert rest == [None] * 6
+    assert not list(predictor.place.iterdir())
+
+
+def test_a_large_picture_is_shrunk_to_be_shown(predictor, tmp_path):
+    save(np.zeros((40, 3000), np.uint8), tmp_path / "wide.png")
+    _, _, *pictures, mask_file, _ = predictor.predict(tmp_path / "wide.png", 0.5)
+    assert all(max(picture.shape) <= app.SHOWN for picture in pictures)
+    assert predict.formats.read_array(mask_file).shape == (40, 3000)
+
+
+def test_without_a_model_it_ends_with_a_sentence(tmp_path, capsys):
+    assert app.main(["--model", str(tmp_path / "none.keras")]) == 2
+    assert "none.keras: no such file" in capsys.readouterr().err
+
+
+@pytest.fixture(scope="module")
+def address(model_file):
+    """Where app.py serves."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "app.py", "--model", str(model_file), "--port", str(port)]
+    with subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.DEVNULL) as process:
+        until = time.monotonic() + 120
+        while time.monotonic() < until:
+            with socket.socket() as probe:
+                if not probe.connect_ex(("127.0.0.1", port)):
+                    break
+            time.sleep(0.5)
+        yield f"http://127.0.0.1:{port}"
+        process.terminate()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed (requirements-dev.txt)")
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    if not chromium:
+        pytest.skip("Chromium is not installed")
+    with playwright.sync_playwright() as player:
+        running = player.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        yield running
+        running.close()
+
+
+def open_page(browser, address):
+    page = browser.new_context(accept_downloads=True).new_page()
+    page.set_default_timeout(120_000)
+    page.goto(address)
+    return page
+
+
+def upload(page, file, expected):
+    """Upload a file and wait for a message on the page."""
+    page.locator("#upload input[type=file]").set_input_files(file)
+    page.locator("#message", has_text=expected).wait_for()
+
+
+def download(page, name):
+    """The bytes behind one of the two buttons."""
+    with page.expect_download() as waiting:
+        page.locator(f"#{name}").click()
+    return Path(waiting.value.path()).read_bytes()
+
+
+def test_upload_slide_and_download_in_a_browser(browser, address, image_file, model_file, tmp_path):
+    page = open_page(browser, address)
+    upload(page, image_file, "90x130 pixels")
+    files = [download(page, name) for name in ("mask", "probability")]
+    assert files == predicted(image_file, model_file, tmp_path / "a", 0.5)
+    page.locator("input[type=number]").fill("0.4")
+    page.locator("input[type=number]").press("Enter")
+    page.locator("#message", has_text="threshold 0.4").wait_for()
+    assert download(page, "mask") == predicted(image_file, model_file, tmp_path / "b", 0.4)[0]
+    page.context.close()
+
+
+def test_two_sessions_a_large_upload_and_no_image(browser, address, image_file, model_file, tmp_path):
+    save(draw_section(np.random.default_rng(1), 64, 70)[0], tmp_path / "other.png")
+    first, second = open_page(browser, address), open_page(browser, address)
+    upload(first, image_file, "90x130 pixels")
+    upload(second, tmp_path / "other.png", "64x70 pixels")
+    assert download(first, "mask") == predicted(image_file, model_file, tmp_path / "a", 0.5)[0]
+    assert download(second, "mask") == predicted(tmp_path / "other.png", model_file, tmp_path / "b", 0.5)[0]
+    (tmp_path / "text.png").write_text("no image")
+    page = open_page(browser, address)
+    upload(page, tmp_path / "text.png", "text.png: cannot be read as an image")
+    noise = np.random.default_rng(0).integers(0, 65535, (256, 100_000), np.uint16)
+    tifffile.imwrite(tmp_path / "large.tif", noise)
+    assert (tmp_path / "large.tif").stat().st_size > 50e6
+    page = open_page(browser, address)
+    upload(page, tmp_path / "large.tif", "256x100000 pixels")

@@ -1,0 +1,69 @@
+import zipfile
+
+import keras
+import numpy as np
+import pytest
+from conftest import draw_section, save
+from test_tiles import build
+
+import export
+import record
+
+pytest.importorskip("bioimageio.core", reason="bioimageio.core is not installed (requirements-export.txt)")
+onnxruntime = pytest.importorskip("onnxruntime", reason="onnxruntime is not installed (requirements-export.txt)")
+
+
+@pytest.fixture
+def image_file(tmp_path):
+    save(draw_section(np.random.default_rng(0), 90, 130)[0], tmp_path / "image.png")
+    return tmp_path / "image.png"
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_package_passes_the_test_of_bioimageio_core(channels, image_file, tmp_path, capsys):
+    record.save_network(build(2, channels=channels), tmp_path / "model.keras", border=1.0)
+    if channels == 3:
+        save(np.random.default_rng(0).integers(0, 255, (90, 130, 3)).astype(np.uint8), image_file)
+    out = tmp_path / "package.zip"
+    assert export.main([str(tmp_path / "model.keras"), "--image", str(image_file), "--out", str(out)]) == 0
+    names = {"rdf.yaml", "README.md", "cover.png", "weights.onnx", "saved_model.zip", "weights.keras"}
+    with zipfile.ZipFile(out) as package:
+        found = set(package.namelist())
+    assert names | {"test_input.npy", "test_output.npy"} <= found | {"rdf.yaml"}
+    assert "package.zip: " in capsys.readouterr().out
+    # What passes is tested: a wrong output does not.
+    with zipfile.ZipFile(out) as package:
+        package.extractall(tmp_path / "wrong")
+    expected = np.load(tmp_path / "wrong" / "test_output.npy")
+    np.save(tmp_path / "wrong" / "test_output.npy", 1 - expected)
+    with pytest.raises(ValueError, match=r"does not pass bioimageio\.core's test"):
+        export.check(tmp_path / "wrong" / "rdf.yaml")
+
+
+@pytest.mark.parametrize("shape", [(64, 64), (96, 160)])
+def test_exported_weights_answer_as_the_network_at_other_sizes(shape, tmp_path):
+    network = build(2)
+    onnx, saved_model = export.save_weights(network, tmp_path)
+    image = np.random.default_rng(0).random((1, *shape, 1), "float32")
+    expected = network.predict_on_batch(image)
+    assert np.ptp(expected) > 0.01
+    session = onnxruntime.InferenceSession(onnx)
+    (answer,) = session.run(None, {session.get_inputs()[0].name: image})
+    np.testing.assert_allclose(answer, expected, atol=1e-4)
+    with zipfile.ZipFile(saved_model) as archive:
+        archive.extractall(tmp_path / "unpacked")
+    layer = keras.layers.TFSMLayer(tmp_path / "unpacked", call_endpoint="serve")
+    np.testing.assert_allclose(keras.ops.convert_to_numpy(layer(image)["probability"]), expected, atol=1e-4)
+
+
+def test_users_mistakes_are_one_sentence(image_file, tmp_path, capsys):
+    record.save_network(build(2, channels=3), tmp_path / "colour.keras")
+    (tmp_path / "text.png").write_text("no image")
+    for arguments, message in [
+        ([tmp_path / "none.keras", "--image", image_file], "none.keras: no such file"),
+        ([tmp_path / "colour.keras", "--image", image_file], "image.png: expected 3 channels"),
+        ([tmp_path / "colour.keras", "--image", tmp_path / "text.png"], "text.png: cannot be read"),
+    ]:
+        assert export.main([*map(str, arguments), "--out", str(tmp_path / "out.zip")]) == 2
+        assert message in capsys.readouterr().err.splitlines()[-1]
+        assert not (tmp_path / "out.zip").exists()
