@@ -88,7 +88,7 @@ def settle(labels, maps, values, folder):
         As from `record.load_network`.
     """
     if len(values) == 2:
-        corner = np.s_[: tiles.TILE, : tiles.TILE]  # of images larger than a tile it would take long
+        corner = np.s_[:1024, :1024]  # of larger images it would take long
         return cells.choose([label[corner] for label in labels], [probability[corner] for probability in maps])
     written = list(range(len(values))) if formats.is_colour(values) else values
     first = next(iter(folders.find_images(folder).values()))

@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 import data
 
-TILE = 1024
+TILE = 2048
 
 
 def predict_tiles(network, image, flips=True, tile=TILE):

@@ -63,8 +63,8 @@ def main(argv=None):
         description=__doc__.split("\n\n")[0], formatter_class=argparse.ArgumentDefaultsHelpFormatter
     )
     parser.add_argument("--side", type=int, default=0, help="side of the image whose memory is measured; 0 for none")
-    parser.add_argument("--whole", type=int, default=2048, help="side of the image whose speed is measured")
-    parser.add_argument("--tiles", type=int, nargs="+", default=[512, 1024], help="sizes of tiles")
+    parser.add_argument("--whole", type=int, default=4096, help="side of the image whose speed is measured")
+    parser.add_argument("--tiles", type=int, nargs="+", default=[1024, 2048], help="sizes of tiles")
     parser.add_argument("--turns", type=int, default=3, help="how often each is timed")
     arguments = parser.parse_args(argv)
     network = unet(width=12)

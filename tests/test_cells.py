@@ -35,6 +35,15 @@ def test_a_cell_that_is_merely_faint_across_stays_whole():
     assert count(cells.to_mask(probability, border=0.2)) == 2
 
 
+def test_a_large_section_is_parted_block_by_block(monkeypatch):
+    probability = np.tile(two_cells(), (4, 3))
+    whole = cells.to_mask(probability, border=0.45)
+    monkeypatch.setattr(cells, "BLOCK", 50)
+    monkeypatch.setattr(cells, "OVERLAP", 40)
+    np.testing.assert_array_equal(cells.to_mask(probability, border=0.45), whole)
+    assert np.any(whole != (probability > 0.5))
+
+
 def test_a_probability_without_sure_pixels_is_only_thresholded():
     for value in (0.0, 0.4, 0.6, 1.0):
         probability = np.full((16, 16), value, "float32")
