@@ -2,10 +2,10 @@
 
     python benchmarks/scaling.py
 
-One and two processes, JAX on the CPU, each kept to one core of this machine, the network of main.py's defaults. The
-batch of a process stays the same, so that two of them do twice the work a step. From the time that is added to a step,
-and the size of the gradient, follows what more hosts would cost: an all-reduce in a ring passes 2 (n - 1) / n times the
-gradient through each host.
+One process, two that train each for itself, and two that train together; JAX on the CPU, each kept to one core of this
+machine, the network of main.py's defaults. The batch of a process stays the same, so that two of them do twice the work
+a step. What two together take more than two side by side is communication. From that follows what more hosts would
+cost, if their network were as fast: an all-reduce in a ring passes 2 (n - 1) / n times the gradient through each host.
 """
 
 import argparse
@@ -23,7 +23,7 @@ HOSTS = (8, 64)
 
 def work(arguments):
     """One process of a measurement: prints its steps a second and the bytes of the gradient as JSON."""
-    os.sched_setaffinity(0, {int(os.environ.get("KERAS_DISTRIBUTION_PROCESS_ID", 0)) % os.cpu_count()})
+    os.sched_setaffinity(0, {arguments.core % os.cpu_count()})
     sys.path.insert(0, str(REPOSITORY))
     import keras
     import numpy as np
@@ -48,8 +48,8 @@ def work(arguments):
         pass
 
 
-def measure(processes, arguments):
-    """Median seconds of a step with so many processes, and the bytes of the gradient."""
+def measure(processes, arguments, together):
+    """Median seconds of a step of so many processes, and the bytes of the gradient."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -57,16 +57,16 @@ def measure(processes, arguments):
     started = []
     for process in range(processes):
         environment = os.environ | {"KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"}
-        if processes > 1:
+        if together:
             environment |= {
                 "KERAS_DISTRIBUTION_JOB_ADDRESSES": f"127.0.0.1:{port}",
                 "KERAS_DISTRIBUTION_NUM_PROCESSES": str(processes),
                 "KERAS_DISTRIBUTION_PROCESS_ID": str(process),
             }
-        command = [sys.executable, __file__, "--work", *options]
+        command = [sys.executable, __file__, "--work", f"--core={process}", *options]
         started.append(subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True))
     answers = [json.loads(process.communicate()[0].splitlines()[-1]) for process in started]
-    return answers[0]["seconds"], answers[0]["bytes"]
+    return max(answer["seconds"] for answer in answers), answers[0]["bytes"]
 
 
 OPTIONS = {"width": 12, "batch-size": 2, "crop": 256, "steps": 10}
@@ -79,20 +79,26 @@ def main(argv=None):
     for name, default in OPTIONS.items():
         parser.add_argument(f"--{name}", type=int, default=default)
     parser.add_argument("--work", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--core", type=int, default=0, help=argparse.SUPPRESS)
     arguments = parser.parse_args(argv)
     if arguments.work:
         work(arguments)
         return 0
-    alone, size = measure(1, arguments)
-    together, _ = measure(2, arguments)
-    added = max(0.0, together - alone)
-    print(f"1 process: {1 / alone:.3f} steps a second; 2: {1 / together:.3f}, of twice the batch")
+    alone, size = measure(1, arguments, together=False)
+    apart, _ = measure(2, arguments, together=False)
+    together, _ = measure(2, arguments, together=True)
+    added = max(0.0, together - apart)
+    print(f"1 process: {1 / alone:.3f} steps a second")
+    print(f"2 side by side: {1 / apart:.3f} steps a second each; together: {1 / together:.3f}")
     print(f"gradient: {size / 1e6:.2f} MB; communication: {added:.3f} s a step, {added / together:.1%} of it")
     for count in HOSTS:
         # Two processes pass the gradient through each host once; n pass it 2 (n - 1) / n times.
-        step = alone + added * 2 * (count - 1) / count
-        speed, share = count * alone / step, 1 - alone / step
-        print(f"{count} hosts, by estimate: {speed:.1f} times the images a second of one, {share:.1%} communication")
+        passed = added * 2 * (count - 1) / count
+        speed = count * alone / (alone + passed)
+        print(
+            f"{count} hosts, by estimate: {speed:.1f} times the images a second of one, "
+            f"{passed / (alone + passed):.1%} communication"
+        )
     return 0
 
 
