@@ -27,8 +27,8 @@ import record
 
 EXAMPLE = Path(__file__).parent / "data/membrane/test/0.png"
 SHOWN = 1024  # pixels of a picture on the page, at most
-LARGEST = "2gb"
-MINUTES = 600  # seconds after which what a closed page has left is deleted
+LARGEST = "2gb"  # upload
+KEPT_SECONDS = 600  # what a closed page has left is deleted then
 
 
 class Predictor:
@@ -133,7 +133,7 @@ def build(predictor, name):
     def predict_example(threshold, progress=gr.Progress(track_tqdm=True)):  # noqa: B008
         return predictor.predict(EXAMPLE, threshold)
 
-    with gr.Blocks(title="U-Net", analytics_enabled=False, delete_cache=(MINUTES, MINUTES)) as page:
+    with gr.Blocks(title="U-Net", analytics_enabled=False, delete_cache=(KEPT_SECONDS, KEPT_SECONDS)) as page:
         gr.Markdown(f"## U-Net\n{name}. Drop an image ({', '.join(folders.SUFFIXES)}), or take the example.")
         folder = gr.State(delete_callback=predictor.forget, time_to_live=None)
         with gr.Row():
