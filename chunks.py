@@ -29,6 +29,8 @@ import record
 import tiles
 import volumes
 
+CONNECT_SECONDS = 30
+
 
 class Job(NamedTuple):
     """What makes a mask of a section, the same in every process."""
@@ -226,7 +228,7 @@ def compute(writes, scheduler):
         for write in writes:
             yield write.compute(scheduler="synchronous")
         return
-    with distributed.Client(scheduler, timeout=30) as client:
+    with distributed.Client(scheduler, timeout=CONNECT_SECONDS) as client:
         ahead = 2 * max(1, sum(client.nthreads().values()))
         futures = distributed.as_completed([client.compute(write) for write in itertools.islice(writes, ahead)])
         for future in futures:

@@ -33,11 +33,9 @@ def save(array, path):
     Image.fromarray(np.uint8(array) * np.uint8(255) if array.dtype == bool else array).save(path)
 
 
-@pytest.fixture
-def dataset(tmp_path):
-    """A dataset of six training sections, s1 to s12, and two test sections of another size, all labelled."""
+def draw_dataset(folder):
+    """Draw a dataset of six training sections, s1 to s12, and two test sections of another size, all labelled."""
     rng = np.random.default_rng(0)
-    folder = tmp_path / "cells"
     for i in (1, 2, 3, 4, 10, 12):
         image, label = draw_section(rng)
         save(image, folder / "train" / "image" / f"s{i}.png")
@@ -47,3 +45,9 @@ def dataset(tmp_path):
         save(image, folder / "test" / f"{name}.png")
         save(label, folder / "test" / "label" / f"{name}.png")
     return folder
+
+
+@pytest.fixture
+def dataset(tmp_path):
+    """The folder of `draw_dataset`."""
+    return draw_dataset(tmp_path / "cells")

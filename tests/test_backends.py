@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 
+import keras
 import numpy as np
 import pytest
 import tifffile
@@ -18,8 +19,9 @@ import predict
 import record
 
 
-@pytest.fixture(params=["tensorflow", "jax", "torch"])
+@pytest.fixture(params=sorted({"tensorflow", "jax", "torch"} - {keras.backend.backend()}))
 def backend(request):
+    """Each backend but the one that the other tests run on."""
     if importlib.util.find_spec(request.param) is None:
         pytest.skip(f"{request.param} is not installed; its default wheel brings gigabytes for a GPU")
     return request.param

@@ -9,7 +9,7 @@ import time
 import keras
 import numpy as np
 import pytest
-from conftest import REPOSITORY
+from conftest import REPOSITORY, draw_dataset
 
 import hosts
 import record
@@ -78,12 +78,13 @@ def test_several_processes_need_jax(monkeypatch):
         hosts.join()
 
 
-@pytest.fixture
-def alone(dataset, tmp_path):
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory):
     """The folder of a run of one process."""
-    ((code, _, error),) = finish([start(tmp_path / "alone", dataset)])
+    folder = tmp_path_factory.mktemp("alone")
+    ((code, _, error),) = finish([start(folder / "run", draw_dataset(folder / "cells"))])
     assert code == 0, error
-    return tmp_path / "alone"
+    return folder / "run"
 
 
 @pytest.mark.parametrize("processes", [2, 3])

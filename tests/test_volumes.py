@@ -125,7 +125,8 @@ def test_a_killed_run_goes_on_with_the_chunks_that_are_missing(volume, model_fil
     assert "0 chunks written" in capsys.readouterr().out
 
 
-def test_users_mistakes_are_one_sentence(volume, model_file, tmp_path, capsys):
+def test_users_mistakes_are_one_sentence(volume, model_file, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(chunks, "CONNECT_SECONDS", 1)
     write_zarr(tmp_path / "in.zarr", volume)
     write_zarr(tmp_path / "colour.zarr", np.zeros((2, 20, 30, 3), np.uint8))
     write_zarr(tmp_path / "signed.zarr", volume.astype(np.int16))
