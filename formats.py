@@ -218,4 +218,4 @@ def write_probability(path, maps, like):
         write_stack(path, maps, like)
     else:
         with whole_file(path) as temporary:
-            tifffile.imwrite(temporary, maps[0], compression="zlib")
+            tifffile.imwrite(temporary, maps[0], compression="zlib", photometric="minisblack")
