@@ -79,18 +79,15 @@ class Predictor:
         """As `predict`, of what was predicted before."""
         if folder is None:
             return (None, "", *(None,) * 6)
-        folder = Path(folder)
-        (mask_file,) = folder.glob(f"*{folders.PREDICTED}.png")
-        (map_file,) = folder.glob(f"*{folders.PROBABILITY}.tif")
+        mask_file, map_file = find_results(folder)
         probability = tifffile.imread(map_file)
         mask = predict.to_values(probability, self.network, self.settings, threshold)
         formats.write_mask(mask_file, mask, self.settings["palette"])
-        return self.show(folder, f"threshold {threshold}")
+        return self.show(Path(folder), f"threshold {threshold}")
 
     def show(self, folder, message):
         """The results of a folder, as `predict` returns them."""
-        (mask_file,) = folder.glob(f"*{folders.PREDICTED}.png")
-        (map_file,) = folder.glob(f"*{folders.PROBABILITY}.tif")
+        mask_file, map_file = find_results(folder)
         image = np.load(folder / "shown.npy")
         mask, probability = shrink(formats.read_label(mask_file)), shrink(tifffile.imread(map_file))
         if probability.ndim == 3:
@@ -111,6 +108,13 @@ class Predictor:
         """Delete the results of a session."""
         if folder:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def find_results(folder):
+    """The mask and the probability that lie in a folder."""
+    (mask_file,) = Path(folder).glob(f"*{folders.PREDICTED}.png")
+    (map_file,) = Path(folder).glob(f"*{folders.PROBABILITY}.tif")
+    return mask_file, map_file
 
 
 def shrink(picture):

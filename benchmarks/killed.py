@@ -26,9 +26,6 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 import folders
 
-sys.path.insert(0, str(Path(__file__).parent.parent))
-
-
 REPOSITORY = Path(__file__).parent.parent
 SMALL = ["--epochs", "6", "--steps-per-epoch", "4", "--batch-size", "2", "--crop", "64", "--width", "4", "--depth", "2"]
 
