@@ -105,6 +105,7 @@ def build(model, image_file, folder, name, authors, license_name, citations):
     from bioimageio.spec.model import v0_5
 
     network, settings = record.load_network(model)
+    network = record.in_float32(network)
     pages = formats.read_pages(image_file)
     predict.check_kind(network, pages, image_file)
     multiple = tiles.size_multiple(network)
@@ -124,7 +125,7 @@ def build(model, image_file, folder, name, authors, license_name, citations):
     text = DOCUMENTATION.format(name=name, what=what, multiple=multiple, halo=halo, run=describe_run(model))
     (folder / "README.md").write_text(text)
     onnx, saved_model = save_weights(network, folder)
-    shutil.copy(model, folder / "weights.keras")
+    record.save_network(network, folder / "weights.keras", **settings)
 
     as_float = v0_5.EnsureDtypeDescr(kwargs=v0_5.EnsureDtypeKwargs(dtype="float32"))
     gain = 1 / float(np.iinfo(image.dtype).max) if image.dtype.kind == "u" else 1.0

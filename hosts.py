@@ -10,13 +10,16 @@ and so are its gradient, the statistics of its normalisation and the learning ra
 """
 
 import os
+import re
 import sys
+import traceback
 from contextlib import contextmanager
 from typing import NamedTuple
 
 import keras
 
 VARIABLE = "KERAS_DISTRIBUTION_JOB_ADDRESSES"
+OUT_OF_MEMORY = re.compile("ResourceExhausted|RESOURCE_EXHAUSTED|OutOfMemory|MemoryError|out of memory")
 
 
 class Share(NamedTuple):
@@ -88,6 +91,8 @@ def together(share):
     except (Exception, KeyboardInterrupt) as error:  # the backends raise anything when a connection ends
         if share.processes == 1:
             raise
+        if not isinstance(error, KeyboardInterrupt | OSError) and not type(error).__module__.startswith("jax"):
+            traceback.print_exc()  # a fault of ours, not of a connection
         reason = str(error).splitlines()[0] if str(error) else "stopped"
         print(f"\nmain.py: process {share.process}: the work with the others ended ({reason}).", file=sys.stderr)
         print("Start all processes again with --resume: they go on after the last finished epoch.", file=sys.stderr)
@@ -99,3 +104,28 @@ def together(share):
         import jax
 
         jax.distributed.shutdown()
+
+
+def has_bfloat16():
+    """Whether every device is a GPU made for bfloat16: NVIDIA's from compute capability 8.0, the Ampere of 2020."""
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        gpus = tf.config.list_physical_devices("GPU")
+        capabilities = [tf.config.experimental.get_device_details(gpu).get("compute_capability") for gpu in gpus]
+    elif backend == "jax":
+        import jax
+
+        found = [str(getattr(device, "compute_capability", "")) for device in jax.local_devices()]
+        capabilities = [tuple(map(int, text.split("."))) if re.fullmatch(r"\d+\.\d+", text) else None for text in found]
+    else:
+        import torch
+
+        capabilities = [torch.cuda.get_device_capability(i) for i in range(torch.cuda.device_count())]
+    return bool(capabilities) and all(capability and capability >= (8, 0) for capability in capabilities)
+
+
+def is_out_of_memory(error):
+    """Whether an exception, of any backend, says that a device's memory did not suffice."""
+    return bool(OUT_OF_MEMORY.search(f"{type(error).__name__}: {error}"))

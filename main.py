@@ -31,6 +31,8 @@ def train(arguments, share=hosts.ALONE, callbacks=()):
     """
     run = arguments.run
     keras.utils.set_random_seed(arguments.seed)
+    if arguments.mixed_precision is None:
+        arguments.mixed_precision = hosts.has_bfloat16()
     keras.config.set_dtype_policy("mixed_bfloat16" if arguments.mixed_precision else "float32")
     stems, images, labels, values = data.read_pairs(arguments.data / "train")
     training, held_out = data.split(len(stems), arguments.validation_fraction)
@@ -117,6 +119,12 @@ def main(argv=None):
     except OSError as error:
         reason = f"{error.filename or arguments.run}: {error.strerror}."
         print(f"\nmain.py: {reason} {record.state(arguments.run)}", file=sys.stderr)
+        return 2
+    except Exception as error:
+        if not hosts.is_out_of_memory(error):
+            raise
+        mend = "Start again with a smaller --batch-size, --crop or --width."
+        print(f"\nmain.py: the memory does not suffice. {mend}", file=sys.stderr)
         return 2
     print(metrics.table(scores), "constant: the accuracy of one answer for every pixel", sep="\n")
     print(f"Masks are in {arguments.data / 'test'}, the network and its record in {arguments.run}.")

@@ -49,8 +49,8 @@ def parse(argv, description):
     add("--validation-fraction", type=share, default=0.2, help="share of train/ held out, its last sections")
     add("--seed", type=natural, default=0, help="of weights, crops and dropout")
     add("--run", type=Path, help="folder of the run; runs/<name of the data folder> if none is named")
-    how = "compute in bfloat16, which GPUs since 2020 and some processors do faster; weights stay float32"
-    add("--mixed-precision", action=argparse.BooleanOptionalAction, default=False, help=how)
+    how = "compute in bfloat16, with weights in float32; if neither is said, on GPUs that are made for it"
+    add("--mixed-precision", action=argparse.BooleanOptionalAction, help=how)
     add("--tensorboard", action="store_true", help="write scores and overlays for TensorBoard to RUN/tensorboard")
     add("--resume", action="store_true", help="go on after the last finished epoch, with the run's own arguments")
     arguments = parser.parse_args(argv)

@@ -101,6 +101,7 @@ def load_network(file):
     Returns
     -------
     network : keras.Model
+        One that was trained in bfloat16 computes in it only where that is fast.
     settings : dict
         `border` and `sure`, as for `cells.to_mask`: no lines, if main.py has not chosen them. Of more than two classes
         `values`, the number to be written for each, and `palette`, as for `formats.write_mask`.
@@ -119,8 +120,21 @@ def load_network(file):
     shapes = network.input_shape, network.output_shape
     if any(len(shape) != 4 for shape in shapes) or shapes[0][-1] not in (1, 3):
         raise ValueError(f"{file}: expected a network from images to probabilities, found shapes {shapes}.")
+    if not hosts.has_bfloat16():
+        network = in_float32(network)
     numbers = list(range(shapes[1][-1]))
     return network, {"border": 1.0, "sure": 1.0, "values": numbers, "palette": None, **read_settings(file)}
+
+
+def in_float32(network):
+    """The same keras.Model, with every layer computing in float32."""
+    if all(layer.compute_dtype == "float32" for layer in network.layers):
+        return network
+    retyped = keras.models.clone_model(
+        network, clone_function=lambda layer: type(layer).from_config(layer.get_config() | {"dtype": "float32"})
+    )
+    retyped.set_weights(network.get_weights())
+    return retyped
 
 
 def add_model(parser, name="--model", **options):

@@ -6,18 +6,23 @@ pooling grid. Only where the image ends do tiles end without a halo, as the imag
 
 import itertools
 import math
+import sys
 
 import keras
 import numpy as np
 from tqdm import tqdm
 
 import data
+import hosts
 
-TILE = 2048
+TILE = 2560
+SMALLEST = 256
 
 
 def predict_tiles(network, image, flips=True, tile=TILE):
     """Predict an image tile by tile, padded by reflection to a size that the network takes.
+
+    When the memory of the device does not suffice, the image is begun again with tiles of half the size.
 
     Parameters
     ----------
@@ -35,7 +40,27 @@ def predict_tiles(network, image, flips=True, tile=TILE):
         Probabilities of a tile and its halo.
     inner, outer : pairs of slices
         Where the tile is in `part`, and where in the image.
+
+    Raises
+    ------
+    ValueError
+        If the memory does not suffice for tiles of `SMALLEST` pixels either.
     """
+    while True:
+        try:
+            yield from predict_each(network, image, flips, tile)
+            return
+        except Exception as error:
+            if not hosts.is_out_of_memory(error):
+                raise
+        tile = min(tile, max(image.shape[:2])) // 2
+        if tile < SMALLEST:
+            raise ValueError(f"the memory does not suffice for tiles of {2 * tile} pixels; use a narrower network.")
+        print(f"The memory does not suffice; going on with tiles of {tile} pixels.", file=sys.stderr)
+
+
+def predict_each(network, image, flips, tile):
+    """What `predict_tiles` yields, with tiles of that size."""
     multiple = size_multiple(network)
     halo = round_up(receptive_radius(network), multiple) if max(image.shape[:2]) > tile else 0
     axes = (list(cut(length, round_up(tile, multiple), halo, multiple)) for length in image.shape[:2])

@@ -1,22 +1,23 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import keras
 import numpy as np
 import pytest
-from conftest import REPOSITORY, draw_dataset
+from conftest import REPOSITORY, draw_dataset, free_port
 
 import hosts
 import record
 
-pytest.importorskip("jax", reason="JAX is not installed (requirements-dev.txt)")
+jax = pytest.importorskip("jax", reason="JAX is not installed (requirements-dev.txt)")
 
 SMALL = ["--steps-per-epoch", "3", "--crop", "32", "--width", "4", "--depth", "2", "--batch-size", "6"]
+EPOCHS = 20  # of the run that is disturbed: enough for it to be still under way
 
 
 def start(run, dataset, process=0, processes=1, port=0, epochs=2, options=()):
@@ -37,12 +38,6 @@ def start(run, dataset, process=0, processes=1, port=0, epochs=2, options=()):
         stderr=subprocess.PIPE,
         text=True,
     )
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def start_all(run, dataset, processes, **options):
@@ -78,6 +73,28 @@ def test_several_processes_need_jax(monkeypatch):
         hosts.join()
 
 
+@pytest.mark.parametrize(
+    ("capabilities", "expected"), [([], False), ([(8, 0), (9, 0)], True), ([(9, 0), (7, 5)], False), ([None], False)]
+)
+def test_bfloat16_is_for_gpus_that_are_made_for_it(capabilities, expected, monkeypatch):
+    """With simulated GPUs, of each backend that is installed."""
+    with monkeypatch.context() as patched:
+        tensorflow = pytest.importorskip("tensorflow")
+        details = {i: {"compute_capability": capability} for i, capability in enumerate(capabilities)}
+        patched.setattr(keras.backend, "backend", lambda: "tensorflow")
+        patched.setattr(tensorflow.config, "list_physical_devices", lambda kind: list(details))
+        patched.setattr(tensorflow.config.experimental, "get_device_details", details.get)
+        assert hosts.has_bfloat16() == expected
+        texts = [".".join(map(str, capability or ("gfx90a",))) for capability in capabilities]
+        patched.setattr(keras.backend, "backend", lambda: "jax")
+        patched.setattr(jax, "local_devices", lambda: [SimpleNamespace(compute_capability=text) for text in texts])
+        assert hosts.has_bfloat16() == expected
+
+
+def test_a_processor_computes_in_float32():
+    assert not hosts.has_bfloat16()
+
+
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory):
     """The folder of a run of one process."""
@@ -106,7 +123,7 @@ def test_processes_together_train_as_one_alone(processes, alone, dataset, tmp_pa
 
 def test_when_a_process_is_killed_the_others_say_so_and_all_can_resume(dataset, tmp_path):
     run = tmp_path / "run"
-    started = start_all(run, dataset, 2, epochs=60)
+    started = start_all(run, dataset, 2, epochs=EPOCHS)
     until = time.monotonic() + 200
     while not (run / "last.keras").is_file() and time.monotonic() < until:
         time.sleep(0.2)
@@ -118,12 +135,12 @@ def test_when_a_process_is_killed_the_others_say_so_and_all_can_resume(dataset, 
     assert "process 0: the work with the others ended" in error
     assert "--resume" in error
     epochs = len(read_losses(run))
-    assert 0 < epochs < 60
-    results = finish(start_all(run, dataset, 2, epochs=60, options=["--resume"]))
+    assert 0 < epochs < EPOCHS
+    results = finish(start_all(run, dataset, 2, epochs=EPOCHS, options=["--resume"]))
     assert [code for code, _, _ in results] == [0, 0], results
-    assert f"Epoch {epochs + 1}/60" in results[0][1]
-    assert f"Epoch {epochs}/60" not in results[0][1]
-    assert len(read_losses(run)) == 60
+    assert f"Epoch {epochs + 1}/{EPOCHS}" in results[0][1]
+    assert f"Epoch {epochs}/{EPOCHS}" not in results[0][1]
+    assert len(read_losses(run)) == EPOCHS
 
 
 def test_a_batch_that_cannot_be_shared_is_refused(dataset, tmp_path):

@@ -151,19 +151,31 @@ def test_numbers_out_of_range_are_refused(train, option, capsys):
     assert f"found {option.split('=')[1]}" in capsys.readouterr().err
 
 
+def test_too_little_memory_is_one_sentence(train, monkeypatch, capsys):
+    class Full(record.Record):
+        def on_train_batch_begin(self, batch, logs=None):
+            raise RuntimeError("CUDA out of memory. Tried to allocate 20.00 GiB")
+
+    monkeypatch.setattr(record, "Record", Full)
+    assert train() == 2
+    assert "the memory does not suffice. Start again with a smaller --batch-size" in capsys.readouterr().err
+
+
 def test_the_papers_options_train_too(train):
     assert train("--elastic", "3", "--border-weight", "10", "--no-turns", "--no-grey", "--epochs", "1") == 0
 
 
-def test_mixed_precision_computes_in_bfloat16_and_answers_in_float32(train, tmp_path):
+def test_mixed_precision_trains_in_bfloat16_and_predicts_in_float32_on_a_processor(train, tmp_path):
     assert train("--mixed-precision", "--epochs", "1") == 0
-    network = keras.saving.load_model(tmp_path / "runs" / "cells" / "model.keras")
-    convolution = network.get_layer("down1_conv1")
-    assert (convolution.compute_dtype, convolution.variable_dtype) == ("bfloat16", "float32")
-    assert network.output.dtype == "float32"
+    trained, kept = (keras.saving.load_model(tmp_path / "runs/cells" / name) for name in ("last.keras", "model.keras"))
+    found = [network.get_layer("down1_conv1").compute_dtype for network in (trained, kept)]
+    assert found == ["bfloat16", "float32"]
+    assert trained.get_layer("down1_conv1").variable_dtype == trained.output.dtype == "float32"
+    image = np.random.default_rng(0).random((1, 64, 64, 1), "float32")
+    np.testing.assert_allclose(kept.predict_on_batch(image), trained.predict_on_batch(image), atol=0.02)
     assert train("--epochs", "1") == 0
-    network = keras.saving.load_model(tmp_path / "runs" / "cells" / "model.keras")
-    assert network.get_layer("down1_conv1").compute_dtype == "float32"
+    trained = keras.saving.load_model(tmp_path / "runs/cells/last.keras")
+    assert trained.get_layer("down1_conv1").compute_dtype == "float32"
 
 
 def test_any_function_of_the_model_file_can_be_trained(train, tmp_path, monkeypatch):

@@ -63,6 +63,27 @@ def test_tiled_equals_whole(depth, shape, tile):
     assert np.ptp(whole) > 0.01
 
 
+def test_where_memory_does_not_suffice_tiles_get_smaller(monkeypatch, capsys):
+    network, predict_window, sides = build(1), tiles.predict_window, []
+
+    def limited(network, image):
+        sides.append(max(image.shape))
+        if max(image.shape) > 100:
+            raise RuntimeError("RESOURCE_EXHAUSTED: Out of memory while trying to allocate 999 bytes")
+        return predict_window(network, image)
+
+    image = np.random.default_rng(1).random((150, 300, 1), "float32")
+    whole = predict.predict(network, image, flips=False)
+    monkeypatch.setattr(tiles, "predict_window", limited)
+    monkeypatch.setattr(tiles, "SMALLEST", 64)
+    np.testing.assert_allclose(predict.predict(network, image, flips=False), whole, atol=1e-5)
+    assert max(sides[-1:]) <= 100 < sides[1] < sides[0] == 300
+    assert "going on with tiles of 75 pixels" in capsys.readouterr().err
+    monkeypatch.setattr(tiles, "SMALLEST", 128)
+    with pytest.raises(ValueError, match="does not suffice for tiles of 150 pixels"):
+        predict.predict(network, image, flips=False)
+
+
 def test_flips_are_averaged_in_tiles_too():
     network = build(2)
     image = np.random.default_rng(1).random((70, 90, 1), "float32")
