@@ -1,6 +1,7 @@
 """Batches for Keras: augmented crops to train on, whole sections to validate on."""
 
 import math
+import os
 
 import keras
 import numpy as np
@@ -9,6 +10,8 @@ from scipy import ndimage
 import data
 import hosts
 import tiles
+
+WORKERS = min(8, os.cpu_count() or 1)
 
 
 class Crops(keras.utils.PyDataset):
@@ -28,6 +31,8 @@ class Crops(keras.utils.PyDataset):
         Crops a batch, batches an epoch.
     seed : int
         Where the random numbers begin.
+    workers : int
+        Threads that make batches while the network trains.
     border_weight : float
         The `w0` of `weigh_borders`; 0 weighs all pixels alike.
     share : hosts.Share
@@ -49,7 +54,7 @@ class Crops(keras.utils.PyDataset):
         batch_size,
         steps,
         seed=0,
-        workers=2,
+        workers=WORKERS,
         border_weight=0.0,
         share=hosts.ALONE,
         **variations,

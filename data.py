@@ -173,7 +173,6 @@ def augment(image, label, rng, turns=True, grey=True, elastic=0.0):
     -------
     image, label : float32 arrays of the same shapes
     """
-    label = label.astype("float32")
     if elastic:
         image, label = deform(image, label, rng, elastic)
     transform = draw_transform(IMAGE_GENERATOR, image.shape, rng)
@@ -186,7 +185,7 @@ def augment(image, label, rng, turns=True, grey=True, elastic=0.0):
         noise *= np.float32(rng.uniform(0, NOISE))
         image = image * contrast + (image.mean() * (1 - contrast) + brightness) + noise
     k = rng.integers(8) if turns else 0
-    return turn(image, k), turn(label, k)
+    return turn(image, k), turn(label.astype("float32"), k)
 
 
 def turn(image, k):

@@ -11,7 +11,6 @@ the network.
 
 import argparse
 import os
-import subprocess
 import sys
 import tempfile
 import time
@@ -23,11 +22,11 @@ import zarr
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
+import large
+
 import chunks
 import record
 from model import unet
-
-REPOSITORY = Path(__file__).parent.parent
 
 
 def write_volume(path, sections, side=2048):
@@ -69,19 +68,6 @@ def cluster_speed(model, workers, place, sections, side, tile):
         return pixels / (time.perf_counter() - begun)
 
 
-def measure_memory(model, place, gigabytes, side=2048):
-    """Seconds, and gibibytes at most, of predict.py for a volume."""
-    source = place / f"{gigabytes}.zarr"
-    write_volume(source, max(1, round(gigabytes * 1e9 / side**2)), side)
-    command = [sys.executable, "predict.py", source, "--out", place / "out.zarr", "--model", model, "--no-flips"]
-    begun = time.perf_counter()
-    process = subprocess.Popen([str(part) for part in command], cwd=REPOSITORY)
-    _, status, usage = os.wait4(process.pid, 0)
-    if status:
-        raise RuntimeError(f"predict.py ended with the status {status}")
-    return time.perf_counter() - begun, usage.ru_maxrss / 2**20
-
-
 def main(argv=None):
     parser = argparse.ArgumentParser(
         description=__doc__.split("\n\n")[0], formatter_class=argparse.ArgumentDefaultsHelpFormatter
@@ -107,7 +93,9 @@ def main(argv=None):
         record.save_network(unet(width=2, depth=1), place / "small.keras", border=1.0)
         for size in arguments.sizes:
             with tempfile.TemporaryDirectory(dir=place) as inner:
-                seconds, memory = measure_memory(place / "small.keras", Path(inner), size)
+                source, out = Path(inner) / "source.zarr", Path(inner) / "out.zarr"
+                write_volume(source, max(1, round(size * 1e9 / arguments.side**2)), arguments.side)
+                seconds, memory = large.measure_memory(source, "--out", out, "--model", place / "small.keras")
             print(f"{size} GB: {seconds:.0f} s, at most {memory:.2f} GiB")
     return 0
 

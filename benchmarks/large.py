@@ -3,11 +3,11 @@
     python benchmarks/large.py                # megapixels a second
     python benchmarks/large.py --side 20000   # and the memory of predict.py on an image of that side
 
-The network is that of main.py's defaults, untrained.
+The network is that of main.py's defaults, for the speed untrained.
 """
 
 import argparse
-import resource
+import os
 import subprocess
 import sys
 import tempfile
@@ -21,6 +21,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 import predict
 import record
+import tiles
 from model import unet
 
 REPOSITORY = Path(__file__).parent.parent
@@ -39,23 +40,30 @@ def measure_speed(network, side, sizes, turns):
     return speeds
 
 
-def measure_memory(network, side):
-    """Seconds and gibibytes at most that predict.py takes for a square image, in a process of its own."""
+def measure_memory(images, *options):
+    """Seconds and gibibytes at most that predict.py takes without flips, in a process of its own.
+
+    Parameters
+    ----------
+    images : Path
+    *options
+        More arguments of predict.py.
+    """
+    command = [sys.executable, "predict.py", images, "--no-flips", *options]
+    start = time.perf_counter()
+    process = subprocess.Popen([str(part) for part in command], cwd=REPOSITORY)
+    _, status, usage = os.wait4(process.pid, 0)
+    if status:
+        raise RuntimeError(f"predict.py ended with the status {status}")
+    return time.perf_counter() - start, usage.ru_maxrss / 2**20
+
+
+def measure_image(side):
+    """What `measure_memory` gives for a square image of noise, by the network of the repository."""
     with tempfile.TemporaryDirectory() as place:
         image = np.random.default_rng(0).integers(0, 255, (side, side), np.uint8)
         Image.fromarray(image).save(Path(place) / "a.png", compress_level=1)
-        record.save_network(network, Path(place) / "model.keras", border=0.45, sure=0.5)
-        command = [
-            sys.executable,
-            "predict.py",
-            str(Path(place) / "a.png"),
-            "--model",
-            str(Path(place) / "model.keras"),
-        ]
-        start = time.perf_counter()
-        subprocess.run([*command, "--no-flips"], cwd=REPOSITORY, check=True)
-        seconds = time.perf_counter() - start
-    return seconds, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20
+        return measure_memory(Path(place) / "a.png", "--model", record.PRETRAINED)
 
 
 def main(argv=None):
@@ -64,7 +72,7 @@ def main(argv=None):
     )
     parser.add_argument("--side", type=int, default=0, help="side of the image whose memory is measured; 0 for none")
     parser.add_argument("--whole", type=int, default=4096, help="side of the image whose speed is measured")
-    parser.add_argument("--tiles", type=int, nargs="+", default=[1024, 2048], help="sizes of tiles")
+    parser.add_argument("--tiles", type=int, nargs="+", default=[1024, tiles.TILE], help="sizes of tiles")
     parser.add_argument("--turns", type=int, default=3, help="how often each is timed")
     arguments = parser.parse_args(argv)
     network = unet(width=12)
@@ -74,7 +82,7 @@ def main(argv=None):
         name = "in one piece" if size == arguments.whole else f"tiles of {size}"
         print(f"{name}: {np.median(values):.2f} megapixels a second, {np.median(values) / best:.2f} of one piece")
     if arguments.side:
-        seconds, memory = measure_memory(network, arguments.side)
+        seconds, memory = measure_image(arguments.side)
         print(f"{arguments.side}x{arguments.side} pixels by predict.py: {seconds:.0f} s, at most {memory:.2f} GiB")
     return 0
 

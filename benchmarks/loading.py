@@ -2,14 +2,15 @@
 
     python benchmarks/loading.py
 
-Steps on crops that are cut and augmented as training goes are timed against steps on one batch made beforehand, in
-turns, since a machine's speed drifts. What the former take longer is waiting, or work that loading takes from the
-network.
+Three kinds of steps are timed in turns, since a machine's speed drifts: on crops that are cut and augmented as training
+goes; on one batch made beforehand, while such crops are made beside it, for nothing; and on that batch alone. The first
+two differ by what the network waits for its data, the last two by what loading takes from its processor cores.
 """
 
 import argparse
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import keras
@@ -23,16 +24,18 @@ from model import unet
 
 
 class OneBatch(keras.utils.PyDataset):
-    """The first batch of some crops, again and again."""
+    """The first batch of some crops, again and again; others are made, for nothing, by `threads`, if there are any."""
 
-    def __init__(self, crops):
+    def __init__(self, crops, threads=None):
         super().__init__(workers=crops.workers)
-        self.batch, self.steps = crops[0], len(crops)
+        self.crops, self.threads, self.batch = crops, threads, crops[0]
 
     def __len__(self):
-        return self.steps
+        return len(self.crops)
 
     def __getitem__(self, index):
+        if self.threads:
+            self.threads.submit(self.crops.__getitem__, index)
         return self.batch
 
 
@@ -42,18 +45,20 @@ def main(argv=None):
     )
     parser.add_argument("--data", type=Path, default=Path("data/membrane"), help="dataset")
     parser.add_argument("--width", type=int, default=12, help="channels at full resolution")
+    parser.add_argument("--crop", type=int, default=256, help="side of a crop in pixels")
     parser.add_argument("--steps", type=int, default=20, help="steps a turn")
     parser.add_argument("--turns", type=int, default=8, help="how often each is timed")
     arguments = parser.parse_args(argv)
     _, images, labels, _ = data.read_pairs(arguments.data / "train")
-    crops = batches.Crops(images, labels, crop=256, batch_size=4, steps=arguments.steps)
+    crops = batches.Crops(images, labels, crop=arguments.crop, batch_size=4, steps=arguments.steps)
     start = time.perf_counter()
     for i in range(arguments.steps):
         crops[i]
     print(f"a batch takes one core {(time.perf_counter() - start) / arguments.steps:.4f} s to make")
     network = unet(width=arguments.width)
     network.compile("adam", "binary_crossentropy")
-    sources = {"augmented crops": crops, "one batch": OneBatch(crops)}
+    beside = OneBatch(crops, ThreadPoolExecutor(crops.workers))
+    sources = {"augmented crops": crops, "one batch, loading beside it": beside, "one batch": OneBatch(crops)}
     seconds = {name: [] for name in sources}
     for turn in range(arguments.turns + 1):
         for name, source in sources.items():
@@ -63,8 +68,9 @@ def main(argv=None):
                 seconds[name].append((time.perf_counter() - start) / arguments.steps)
     for name, values in seconds.items():
         print(f"{name}: {np.median(values):.4f} s a step ({min(values):.4f} to {max(values):.4f})")
-    loading, bare = (np.median(values) for values in seconds.values())
-    print(f"share of a step that waits for data: {1 - bare / loading:.1%}")
+    loading, beside, bare = (np.median(values) for values in seconds.values())
+    print(f"share of a step that waits for data: {(loading - beside) / loading:.1%}")
+    print(f"share that loading takes from the network's cores: {(beside - bare) / loading:.1%}")
     return 0
 
 
