@@ -175,7 +175,7 @@ def last_rows(rows, name):
 def tabulate(rows):
     """A Markdown table: mean and standard deviation over the folds of each recipe."""
     lines = ["| recipe | folds | " + " | ".join(SCORES) + " |", "|---" * (len(SCORES) + 2) + "|"]
-    for name in dict.fromkeys(row["recipe"] for row in rows):
+    for name in sorted({row["recipe"] for row in rows}):
         last = last_rows(rows, name)
         columns = [[row[score] for row in last] for score in SCORES]
         parts = [f"{np.mean(column):.3f}" + f" ± {np.std(column):.3f}" * (len(last) > 1) for column in columns]

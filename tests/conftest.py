@@ -1,6 +1,11 @@
 """Small drawn datasets, and the scripts that lie in data/."""
 
 import importlib.util
+import socket
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +13,10 @@ import pytest
 from PIL import Image
 
 REPOSITORY = Path(__file__).parent.parent
+
+
+def pytest_addoption(parser):
+    parser.addoption("--screenshot", help="where test_app.py keeps a picture of the page")
 
 
 def load_script(path):
@@ -45,6 +54,28 @@ def draw_dataset(folder):
         save(image, folder / "test" / f"{name}.png")
         save(label, folder / "test" / "label" / f"{name}.png")
     return folder
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@contextmanager
+def serve_app(*arguments):
+    """Run app.py in a process of its own: the address, once it answers."""
+    port = free_port()
+    command = [sys.executable, "app.py", *arguments, "--port", str(port)]
+    with subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.DEVNULL) as process:
+        until = time.monotonic() + 120
+        while time.monotonic() < until and process.poll() is None:
+            with socket.socket() as probe:
+                if not probe.connect_ex(("127.0.0.1", port)):
+                    break
+            time.sleep(0.5)
+        yield f"http://127.0.0.1:{port}"
+        process.terminate()
 
 
 @pytest.fixture

@@ -1,14 +1,10 @@
 import shutil
-import socket
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tifffile
-from conftest import REPOSITORY, draw_section, save
+from conftest import draw_section, save, serve_app
 from test_tiles import build
 
 import predict
@@ -90,19 +86,8 @@ def test_without_a_model_it_ends_with_a_sentence(tmp_path, capsys):
 @pytest.fixture(scope="module")
 def address(model_file):
     """Where app.py serves."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "app.py", "--model", str(model_file), "--port", str(port)]
-    with subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.DEVNULL) as process:
-        until = time.monotonic() + 120
-        while time.monotonic() < until:
-            with socket.socket() as probe:
-                if not probe.connect_ex(("127.0.0.1", port)):
-                    break
-            time.sleep(0.5)
-        yield f"http://127.0.0.1:{port}"
-        process.terminate()
+    with serve_app("--model", str(model_file)) as served:
+        yield served
 
 
 @pytest.fixture(scope="module")
@@ -163,3 +148,17 @@ def test_two_sessions_a_large_upload_and_no_image(browser, address, image_file, 
     assert (tmp_path / "large.tif").stat().st_size > 50e6
     page = open_page(browser, address)
     upload(page, tmp_path / "large.tif", "256x50000 pixels")
+
+
+def test_the_example_is_pictured(browser, tmp_path, request):
+    """With the network of the repository. `--screenshot FILE` keeps the picture: img/app.png is made so."""
+    with serve_app("--model", str(record.PRETRAINED)) as address:
+        page = open_page(browser, address)
+        page.set_viewport_size({"width": 1200, "height": 760})
+        page.locator("#example").click()
+        page.locator("#message", has_text="512x512").wait_for()
+        pictures = page.locator("img").all()
+        page.wait_for_function("[...document.images].filter(image => image.naturalWidth == 512).length >= 4")
+        assert len(pictures) >= 4
+        page.screenshot(path=request.config.getoption("--screenshot") or tmp_path / "app.png")
+        page.context.close()

@@ -9,6 +9,8 @@ sys.path.insert(0, str(REPOSITORY / "benchmarks"))
 import grey
 import isbi2012
 import large
+import loading
+import many
 import original
 
 from model import unet
@@ -55,12 +57,17 @@ def test_a_fold_is_a_block_in_a_row():
     assert isbi2012.split(list(range(30)), 0)[1] == list(range(6))
 
 
-def test_benchmark_compares_scores_in_time_and_is_not_run_twice(sections, tiny_original, tmp_path, monkeypatch, capsys):
+def shrink_isbi2012(monkeypatch, folder):
+    """Let isbi2012.py train briefly, in this process, and keep its rows in a folder."""
     small = ["--crop", "32", "--width", "2", "--depth", "2", "--epochs", "2", "--steps-per-epoch", "2"]
     monkeypatch.setattr(isbi2012, "OURS", {"main.py": small, "main.py, short": small})
-    monkeypatch.setattr(isbi2012, "ROWS", tmp_path / "rows.csv")
+    monkeypatch.setattr(isbi2012, "ROWS", folder / "rows.csv")
     monkeypatch.setattr(isbi2012, "LOOK", 2)
     monkeypatch.setattr(isbi2012, "in_a_process", lambda function, *arguments: function(*arguments))
+
+
+def test_benchmark_compares_scores_in_time_and_is_not_run_twice(sections, tiny_original, tmp_path, monkeypatch, capsys):
+    shrink_isbi2012(monkeypatch, tmp_path)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "img").mkdir()
     options = ["--data", str(sections), "--folds", "4"]
@@ -106,6 +113,18 @@ def test_tiles_are_timed_and_a_large_image_weighed(capsys):
     assert "in one piece: " in printed
     assert "tiles of 32: " in printed
     assert "200x200 pixels by predict.py: " in printed
+
+
+def test_many_images_are_timed_and_weighed(capsys):
+    assert many.main(["--counts", "3", "--side", "32"]) == 0
+    assert "3 images of 3: " in capsys.readouterr().out
+
+
+def test_waiting_for_data_is_told_from_sharing_cores(sections, capsys):
+    assert loading.main(["--data", str(sections), "--crop", "32", "--width", "2", "--steps", "2", "--turns", "1"]) == 0
+    printed = capsys.readouterr().out
+    assert "share of a step that waits for data: " in printed
+    assert "share that loading takes from the network's cores: " in printed
 
 
 def test_runtimes_are_timed_in_turns(capsys):
