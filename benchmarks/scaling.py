@@ -33,7 +33,7 @@ def work(arguments):
 
     share = hosts.join()
     keras.utils.set_random_seed(0)
-    network = unet(width=arguments.width)
+    network = unet(width=arguments.width, depth=arguments.depth)
     network.compile("adam", "binary_crossentropy")
     rng = np.random.default_rng(share.process)
     shape = (arguments.batch_size, arguments.crop, arguments.crop, 1)
@@ -69,7 +69,7 @@ def measure(processes, arguments, together):
     return max(answer["seconds"] for answer in answers), answers[0]["bytes"]
 
 
-OPTIONS = {"width": 12, "batch-size": 2, "crop": 256, "steps": 10}
+OPTIONS = {"width": 12, "depth": 4, "batch-size": 2, "crop": 256, "steps": 10}
 
 
 def main(argv=None):

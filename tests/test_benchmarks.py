@@ -151,7 +151,7 @@ def test_volumes_are_timed_and_weighed(capsys, monkeypatch):
 def test_scaling_is_measured_between_processes(capsys):
     pytest.importorskip("jax", reason="JAX is not installed (requirements-dev.txt)")
     scaling = load_script("benchmarks/scaling.py")
-    assert scaling.main(["--width", "2", "--crop", "32", "--steps", "2"]) == 0
+    assert scaling.main(["--width", "2", "--depth", "1", "--crop", "32", "--steps", "2"]) == 0
     printed = capsys.readouterr().out
     assert "1 process: " in printed
     assert "64 hosts, by estimate: " in printed

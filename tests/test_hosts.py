@@ -16,8 +16,8 @@ import record
 
 jax = pytest.importorskip("jax", reason="JAX is not installed (requirements-dev.txt)")
 
-SMALL = ["--steps-per-epoch", "3", "--crop", "32", "--width", "4", "--depth", "2", "--batch-size", "6"]
-EPOCHS = 20  # of the run that is disturbed: enough for it to be still under way
+SMALL = ["--steps-per-epoch", "3", "--crop", "32", "--width", "4", "--depth", "1", "--batch-size", "6"]
+EPOCHS = 10  # of the run that is disturbed: enough for it to be still under way
 
 
 def start(run, dataset, process=0, processes=1, port=0, epochs=2, options=()):
