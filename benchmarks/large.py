@@ -1,7 +1,7 @@
 """Measure what tiles cost: speed against one piece, and the memory that a large image takes.
 
     python benchmarks/large.py                # megapixels a second
-    python benchmarks/large.py --side 20000   # and the memory of predict.py on an image of that side
+    python benchmarks/large.py --side 20000   # and those of an image of that side, with the memory of predict.py
 
 The network is that of main.py's defaults, for the speed untrained.
 """
@@ -40,6 +40,15 @@ def measure_speed(network, side, sizes, turns):
     return speeds
 
 
+def tiled_speed(network, side):
+    """Megapixels a second of an image in tiles of the usual size; they are not put together."""
+    image = np.random.default_rng(0).integers(0, 255, (side, side), np.uint8)
+    start = time.perf_counter()
+    for _ in tiles.predict_tiles(network, image, flips=False):
+        pass
+    return side**2 / 1e6 / (time.perf_counter() - start)
+
+
 def measure_memory(images, *options):
     """Seconds and gibibytes at most that predict.py takes without flips, in a process of its own.
 
@@ -70,8 +79,8 @@ def main(argv=None):
     parser = argparse.ArgumentParser(
         description=__doc__.split("\n\n")[0], formatter_class=argparse.ArgumentDefaultsHelpFormatter
     )
-    parser.add_argument("--side", type=int, default=0, help="side of the image whose memory is measured; 0 for none")
-    parser.add_argument("--whole", type=int, default=4096, help="side of the image whose speed is measured")
+    parser.add_argument("--side", type=int, default=0, help="side of an image that is too large for one piece, if any")
+    parser.add_argument("--whole", type=int, default=4096, help="side of an image that is predicted in one piece too")
     parser.add_argument("--tiles", type=int, nargs="+", default=[1024, tiles.TILE], help="sizes of tiles")
     parser.add_argument("--turns", type=int, default=3, help="how often each is timed")
     arguments = parser.parse_args(argv)
@@ -82,8 +91,11 @@ def main(argv=None):
         name = "in one piece" if size == arguments.whole else f"tiles of {size}"
         print(f"{name}: {np.median(values):.2f} megapixels a second, {np.median(values) / best:.2f} of one piece")
     if arguments.side:
+        speed = tiled_speed(network, arguments.side)
+        size = f"{arguments.side}x{arguments.side} pixels"
+        print(f"{size}: {speed:.2f} megapixels a second, {speed / best:.2f} of one piece")
         seconds, memory = measure_image(arguments.side)
-        print(f"{arguments.side}x{arguments.side} pixels by predict.py: {seconds:.0f} s, at most {memory:.2f} GiB")
+        print(f"{size} by predict.py: {seconds:.0f} s, at most {memory:.2f} GiB")
     return 0
 
 

@@ -112,6 +112,7 @@ def test_tiles_are_timed_and_a_large_image_weighed(capsys):
     printed = capsys.readouterr().out
     assert "in one piece: " in printed
     assert "tiles of 32: " in printed
+    assert "200x200 pixels: " in printed
     assert "200x200 pixels by predict.py: " in printed
 
 
