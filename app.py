@@ -28,6 +28,7 @@ import record
 EXAMPLE = Path(__file__).parent / "data/membrane/test/0.png"
 SHOWN = 1024  # pixels of a picture on the page, at most
 LARGEST = "2gb"  # upload
+EVERYWHERE = -1.0  # the threshold below which no pixel is: the mask shows the lines between cells, the same for all
 KEPT_SECONDS = 600  # what a closed page has left is deleted then
 
 
@@ -63,38 +64,38 @@ class Predictor:
         shutil.copy(upload, file)
         try:
             image = formats.read_array(file)
-            how = self.settings, threshold
+            how = self.settings, EVERYWHERE
             problems = predict.write_masks(self.network, {file.stem: file}, folder, *how, probability=True)
             if problems:
                 raise ValueError(problems[0])
             np.save(folder / "shown.npy", shrink(data.scale(image)))
+            np.save(folder / "lines.npy", formats.read_label(find_results(folder)[0]) == 0)
         except ValueError as error:
             shutil.rmtree(folder)
             return (None, str(error).replace(f"{folder}{os.sep}", ""), *(None,) * 6)
         file.unlink()
         height, width = image.shape[:2]
-        return self.show(folder, f"{file.name}: {height}x{width} pixels")
+        return self.show(folder, threshold, f"{file.name}: {height}x{width} pixels")
 
     def move_threshold(self, folder, threshold):
         """As `predict`, of what was predicted before."""
         if folder is None:
             return (None, "", *(None,) * 6)
-        mask_file, map_file = find_results(folder)
-        probability = tifffile.imread(map_file)
-        mask = predict.to_values(probability, self.network, self.settings, threshold)
-        formats.write_mask(mask_file, mask, self.settings["palette"])
-        return self.show(Path(folder), f"threshold {threshold}")
+        return self.show(Path(folder), threshold, f"threshold {threshold}")
 
-    def show(self, folder, message):
-        """The results of a folder, as `predict` returns them."""
+    def show(self, folder, threshold, message):
+        """The results of a folder, as `predict` returns them, with a mask by a threshold."""
         mask_file, map_file = find_results(folder)
-        image = np.load(folder / "shown.npy")
-        mask, probability = shrink(formats.read_label(mask_file)), shrink(tifffile.imread(map_file))
+        image, probability = np.load(folder / "shown.npy"), tifffile.imread(map_file)
         if probability.ndim == 3:
-            probability = probability.max(-1)
+            mask, probability = formats.read_label(mask_file), probability.max(0)
             overlay = image.mean(-1)
         else:
-            overlay = figures.overlay(image, mask > 0, mask > 0)
+            inside = (probability > threshold) & ~np.load(folder / "lines.npy")
+            mask = np.uint8(inside) * np.uint8(255)
+            formats.write_mask(mask_file, mask)
+            overlay = figures.overlay(image, shrink(inside), shrink(inside))
+        mask, probability = shrink(mask), shrink(probability)
         pictures = [image.mean(-1), mask / max(mask.max(), 1), overlay, probability]
         return (
             str(folder),

@@ -1,14 +1,17 @@
 import shutil
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 import tifffile
 from conftest import draw_section, save, serve_app
 from test_tiles import build
 
+import formats
 import predict
 import record
+from model import unet
 
 pytest.importorskip("gradio", reason="Gradio is not installed (requirements-app.txt)")
 
@@ -69,6 +72,27 @@ def test_a_wrong_file_gives_a_sentence_and_leaves_nothing(predictor, tmp_path):
         assert folder is None
         assert rest == [None] * 6
     assert not list(predictor.place.iterdir())
+
+
+def test_of_several_classes_the_mask_is_that_of_predict(image_file, tmp_path):
+    keras.utils.set_random_seed(0)
+    network, model_file = unet(classes=3, width=2, depth=2), tmp_path / "three.keras"
+    record.save_network(network, model_file, values=[0, 100, 200])
+    predictor = app.Predictor(*record.load_network(model_file), tmp_path)
+    _, _, *pictures, mask_file, map_file = predictor.predict(image_file, 0.5)
+    assert [picture.shape[:2] for picture in pictures] == [(90, 130)] * 4
+    files = [Path(file).read_bytes() for file in (mask_file, map_file)]
+    assert files == predicted(image_file, model_file, tmp_path / "out", 0.5)
+
+
+def test_in_tiles_too_a_moved_threshold_gives_what_predict_does(predictor, model_file, tmp_path):
+    save(draw_section(np.random.default_rng(0), 60, predict.tiles.TILE + 300)[0], tmp_path / "wide.png")
+    folder, *_, map_file = predictor.predict(tmp_path / "wide.png", 0.5)
+    threshold = round(float(np.median(tifffile.imread(map_file))), 2)
+    *_, mask_file, map_file = predictor.move_threshold(folder, threshold)
+    files = [Path(file).read_bytes() for file in (mask_file, map_file)]
+    assert files == predicted(tmp_path / "wide.png", model_file, tmp_path / "out", threshold)
+    assert 0 < formats.read_array(mask_file).mean() < 255
 
 
 def test_a_large_picture_is_shrunk_to_be_shown(predictor, tmp_path):
