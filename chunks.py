@@ -42,7 +42,7 @@ class Job(NamedTuple):
     probability: bool
 
 
-def predict_volume(text, out, job, tile=tiles.TILE, scheduler=None):
+def predict_volume(text, out, job, tile=None, scheduler=None):
     """Write the masks of a volume, or its probabilities, as an OME-Zarr; go on where an earlier run has stopped.
 
     Parameters
@@ -51,8 +51,9 @@ def predict_volume(text, out, job, tile=tiles.TILE, scheduler=None):
         As for `volumes.find_volume`.
     out : Path
     job : Job
-    tile : int
-        Side of a chunk in pixels, rounded up to what the network takes; memory goes with its square.
+    tile : int or None
+        Side of a chunk in pixels, rounded up to what the network takes; memory goes with its square. None for
+        `tiles.fitting_tile`.
     scheduler : str
         Address of a dask.distributed scheduler; None for this process.
 
@@ -73,7 +74,7 @@ def predict_volume(text, out, job, tile=tiles.TILE, scheduler=None):
     data.check_range(np.zeros(1, volume.dtype), volume.path)
     multiple = tiles.size_multiple(network)
     halo = tiles.round_up(tiles.receptive_radius(network), multiple)
-    tile = tiles.round_up(max(tile, halo), multiple)
+    tile = tiles.round_up(max(tile or tiles.fitting_tile(network), halo), multiple)
     stamp = {"volume": volume.path.name, "array": volume.name, "shape": list(volume.shape), "tile": tile}
     stamp |= job._asdict() | {"model": hashlib.sha256(job.model.read_bytes()).hexdigest()}
     dtype = np.dtype("float32") if job.probability else predict.mask_dtype(network, settings)
@@ -229,6 +230,11 @@ def compute(writes, scheduler):
             yield write.compute(scheduler="synchronous")
         return
     with distributed.Client(scheduler, timeout=CONNECT_SECONDS) as client:
+        try:
+            client.wait_for_workers(1, CONNECT_SECONDS)
+        except TimeoutError:
+            start = f"start some in this folder, with python -m dask worker {scheduler}"
+            raise ValueError(f"{scheduler}: this scheduler has no workers; {start}.") from None
         ahead = 2 * max(1, sum(client.nthreads().values()))
         futures = distributed.as_completed([client.compute(write) for write in itertools.islice(writes, ahead)])
         for future in futures:

@@ -24,7 +24,7 @@ import record
 import tiles
 
 
-def predict(network, image, flips=True, tile=tiles.TILE):
+def predict(network, image, flips=True, tile=None):
     """Probability of the inside of a cell, or of each of several classes, at every pixel.
 
     Parameters
@@ -33,8 +33,8 @@ def predict(network, image, flips=True, tile=tiles.TILE):
     image : float32 array (height, width, channels) in [0, 1]
     flips : bool
         Whether to average over the eight flips and rotations of the image.
-    tile : int
-        Images larger than that, in pixels, are predicted in tiles, with the same result.
+    tile : int or None
+        Images larger than that, in pixels, are predicted in tiles, with the same result; None for `tiles.fitting_tile`.
 
     Returns
     -------
@@ -95,9 +95,7 @@ def settle(labels, maps, values, folder):
     return {"values": written, "palette": formats.read_palette(first, values)}
 
 
-def write_masks(
-    network, files, out, settings, threshold=cells.THRESHOLD, flips=True, tile=tiles.TILE, probability=False
-):
+def write_masks(network, files, out, settings, threshold=cells.THRESHOLD, flips=True, tile=None, probability=False):
     """Predict images and write <stem>_predict.png for each, at its own size; for a stack, <stem>_predict.tif.
 
     Parameters
@@ -166,7 +164,8 @@ def parse(argv):
     add("--threshold", type=float, default=cells.THRESHOLD, help="white where the probability is above")
     how = "part cells where membrane is as probable, 1 never; the network's own choice if not given"
     add("--border", type=float, help=how)
-    add("--tile", type=options.positive, default=tiles.TILE, help="pixels of the tiles of larger images")
+    how = "pixels of the tiles of larger images; if not given, 2560 or less for networks wider than 12"
+    add("--tile", type=options.positive, help=how)
     how = "average over the eight flips and rotations; without, eight times faster and a little worse"
     add("--flips", action=argparse.BooleanOptionalAction, default=True, help=how)
     how = "write <stem>_probability.tif too; of a volume the probabilities in place of the mask"

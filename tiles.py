@@ -15,11 +15,11 @@ from tqdm import tqdm
 import data
 import hosts
 
-TILE = 2560
-SMALLEST = 256
+TILE, SMALLEST = 2560, 256
+WIDEST = 190_000_000  # values that one layer may hold, 0.7 GiB of float32: those of `TILE` at width 12
 
 
-def predict_tiles(network, image, flips=True, tile=TILE):
+def predict_tiles(network, image, flips=True, tile=None):
     """Predict an image tile by tile, padded by reflection to a size that the network takes.
 
     When the memory of the device does not suffice, the image is begun again with tiles of half the size.
@@ -31,8 +31,8 @@ def predict_tiles(network, image, flips=True, tile=TILE):
         Of any dtype that `data.scale` takes.
     flips : bool
         Whether to average over the eight flips and rotations of the image.
-    tile : int
-        Side of a tile without its halo, in pixels, rounded up to the pooling grid.
+    tile : int or None
+        Side of a tile without its halo, in pixels, rounded up to the pooling grid; None for `fitting_tile`.
 
     Yields
     ------
@@ -46,6 +46,8 @@ def predict_tiles(network, image, flips=True, tile=TILE):
     ValueError
         If the memory does not suffice for tiles of `SMALLEST` pixels either.
     """
+    side = max(image.shape[:2])
+    tile = tile or (fitting_tile(network) if side > SMALLEST else SMALLEST)
     while True:
         try:
             yield from predict_each(network, image, flips, tile)
@@ -53,7 +55,7 @@ def predict_tiles(network, image, flips=True, tile=TILE):
         except Exception as error:
             if not hosts.is_out_of_memory(error):
                 raise
-        tile = min(tile, max(image.shape[:2])) // 2
+        tile = min(tile, side) // 2
         if tile < SMALLEST:
             raise ValueError(f"the memory does not suffice for tiles of {2 * tile} pixels; use a narrower network.")
         print(f"The memory does not suffice; going on with tiles of {tile} pixels.", file=sys.stderr)
@@ -116,7 +118,31 @@ def receptive_radius(network):
     ValueError
         If a layer looks at the whole image. Layers without a kernel, a pool or a size count as looking at one pixel.
     """
-    reach = {id(network.inputs[0]): (0, 1)}  # radius, and what a step to the next value is in pixels
+    return find_reach(network)[id(network.outputs[0])][0]
+
+
+def fitting_tile(network):
+    """The side of a tile, without its halo, whose widest layer holds at most `WIDEST` values.
+
+    Returns
+    -------
+    int
+        Between `SMALLEST` and `TILE`; `sys.maxsize` for a network that looks at the whole image at once.
+    """
+    try:
+        reach, multiple = find_reach(network), size_multiple(network)
+    except ValueError:
+        return sys.maxsize
+    layers = [layer for layer in network.layers if not isinstance(layer, keras.layers.InputLayer)]
+    widest = max(layer.output.shape[-1] / reach[id(layer.output)][1] ** 2 for layer in layers)
+    halo = round_up(reach[id(network.outputs[0])][0], multiple)
+    side = (math.isqrt(int(WIDEST / widest)) - 2 * halo) // multiple * multiple
+    return min(TILE, max(SMALLEST, side))
+
+
+def find_reach(network):
+    """The `receptive_radius` at each layer's output, by its id, and how many pixels a step to its next value is."""
+    reach = {id(network.inputs[0]): (0, 1)}
     for layer in network.layers:
         if isinstance(layer, keras.layers.InputLayer):
             continue
@@ -139,7 +165,7 @@ def receptive_radius(network):
         elif "Global" in type(layer).__name__:
             raise ValueError(f"layer {layer.name} looks at the whole image, which cannot be predicted in tiles.")
         reach[id(layer.output)] = radius, pixel
-    return reach[id(network.outputs[0])][0]
+    return reach
 
 
 def cut(length, tile, halo, multiple):

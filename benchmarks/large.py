@@ -7,7 +7,7 @@ The network is that of main.py's defaults, for the speed untrained.
 """
 
 import argparse
-import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -25,6 +25,13 @@ import tiles
 from model import unet
 
 REPOSITORY = Path(__file__).parent.parent
+# predict.py, and what Linux says of its memory in the end; `ru_maxrss` would count that of the process that started it.
+WEIGH = """
+import pathlib, sys, predict
+status = predict.main(sys.argv[1:])
+print(pathlib.Path("/proc/self/status").read_text())
+sys.exit(status)
+"""
 
 
 def measure_speed(network, side, sizes, turns):
@@ -58,13 +65,11 @@ def measure_memory(images, *options):
     *options
         More arguments of predict.py.
     """
-    command = [sys.executable, "predict.py", images, "--no-flips", *options]
+    command = [str(part) for part in (sys.executable, "-c", WEIGH, images, "--no-flips", *options)]
     start = time.perf_counter()
-    process = subprocess.Popen([str(part) for part in command], cwd=REPOSITORY)
-    _, status, usage = os.wait4(process.pid, 0)
-    if status:
-        raise RuntimeError(f"predict.py ended with the status {status}")
-    return time.perf_counter() - start, usage.ru_maxrss / 2**20
+    done = subprocess.run(command, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True, check=True)
+    seconds = time.perf_counter() - start
+    return seconds, int(re.search(r"VmHWM:\s+(\d+) kB", done.stdout)[1]) / 2**20
 
 
 def measure_image(side):
@@ -81,7 +86,7 @@ def main(argv=None):
     )
     parser.add_argument("--side", type=int, default=0, help="side of an image that is too large for one piece, if any")
     parser.add_argument("--whole", type=int, default=4096, help="side of an image that is predicted in one piece too")
-    parser.add_argument("--tiles", type=int, nargs="+", default=[1024, tiles.TILE], help="sizes of tiles")
+    parser.add_argument("--tiles", type=int, nargs="+", default=[1024, 2048, 2560], help="sizes of tiles")
     parser.add_argument("--turns", type=int, default=3, help="how often each is timed")
     arguments = parser.parse_args(argv)
     network = unet(width=12)

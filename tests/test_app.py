@@ -11,6 +11,7 @@ from test_tiles import build
 import formats
 import predict
 import record
+import tiles
 from model import unet
 
 pytest.importorskip("gradio", reason="Gradio is not installed (requirements-app.txt)")
@@ -86,7 +87,8 @@ def test_of_several_classes_the_mask_is_that_of_predict(image_file, tmp_path):
 
 
 def test_in_tiles_too_a_moved_threshold_gives_what_predict_does(predictor, model_file, tmp_path):
-    save(draw_section(np.random.default_rng(0), 60, predict.tiles.TILE + 300)[0], tmp_path / "wide.png")
+    side = tiles.fitting_tile(predictor.network) + 300
+    save(draw_section(np.random.default_rng(0), 60, side)[0], tmp_path / "wide.png")
     folder, *_, map_file = predictor.predict(tmp_path / "wide.png", 0.5)
     threshold = round(float(np.median(tifffile.imread(map_file))), 2)
     *_, mask_file, map_file = predictor.move_threshold(folder, threshold)

@@ -63,6 +63,23 @@ def test_tiled_equals_whole(depth, shape, tile):
     assert np.ptp(whole) > 0.01
 
 
+def test_tiles_are_as_large_as_the_widest_layer_allows(monkeypatch):
+    assert tiles.fitting_tile(unet(width=2, depth=1)) == tiles.fitting_tile(unet(width=12)) == tiles.TILE
+    side = tiles.fitting_tile(unet(width=64)) + 2 * 112
+    # The widest layer of a U-Net joins the channels of the skip and of the level below, at full resolution.
+    assert 128 * side**2 <= tiles.WIDEST < 128 * (side + 16) ** 2
+    monkeypatch.setattr(tiles, "WIDEST", 1000)
+    assert tiles.fitting_tile(unet(width=12)) == tiles.SMALLEST
+
+
+def test_a_network_that_looks_at_the_whole_image_takes_it_in_one_piece():
+    inputs = keras.layers.Input((None, None, 1))
+    weight = keras.layers.GlobalAveragePooling2D(keepdims=True)(inputs)
+    network = keras.Model(inputs, keras.layers.Multiply()([inputs, weight]))
+    image = np.full((tiles.SMALLEST + 10, 20, 1), 0.5, "float32")
+    np.testing.assert_allclose(predict.predict(network, image, flips=False), 0.25)
+
+
 def test_where_memory_does_not_suffice_tiles_get_smaller(monkeypatch, capsys):
     network, predict_window, sides = build(1), tiles.predict_window, []
 

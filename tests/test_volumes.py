@@ -154,6 +154,16 @@ def test_users_mistakes_are_one_sentence(volume, model_file, tmp_path, monkeypat
         assert "Traceback" not in error
 
 
+def test_a_cluster_without_workers_is_one_sentence(volume, model_file, tmp_path, monkeypatch, capsys):
+    distributed = pytest.importorskip("distributed")
+    monkeypatch.setattr(chunks, "CONNECT_SECONDS", 1)
+    write_zarr(tmp_path / "in.zarr", volume)
+    with distributed.LocalCluster(n_workers=0, processes=False, dashboard_address=None) as cluster:
+        options = ["--scheduler", cluster.scheduler_address]
+        assert run(tmp_path / "in.zarr", tmp_path / "out.zarr", model_file, *options) == 2
+    assert "this scheduler has no workers; start some in this folder" in capsys.readouterr().err
+
+
 def test_colour_volumes_and_a_named_dataset(tmp_path):
     network = build(2, channels=3)
     record.save_network(network, tmp_path / "model.keras", border=1.0)
