@@ -19,6 +19,7 @@ from typing import NamedTuple
 import keras
 
 VARIABLE = "KERAS_DISTRIBUTION_JOB_ADDRESSES"
+CONNECTION = re.compile("gloo|nccl|peer|socket|coordination|heartbeat|UNAVAILABLE|DEADLINE", re.IGNORECASE)
 OUT_OF_MEMORY = re.compile("ResourceExhausted|RESOURCE_EXHAUSTED|OutOfMemory|MemoryError|out of memory")
 
 
@@ -91,8 +92,8 @@ def together(share):
     except (Exception, KeyboardInterrupt) as error:  # the backends raise anything when a connection ends
         if share.processes == 1:
             raise
-        if not isinstance(error, KeyboardInterrupt | OSError) and not type(error).__module__.startswith("jax"):
-            traceback.print_exc()  # a fault of ours, not of a connection
+        if not isinstance(error, KeyboardInterrupt | OSError) and not CONNECTION.search(str(error)):
+            traceback.print_exc()  # a fault of ours
         reason = str(error).splitlines()[0] if str(error) else "stopped"
         print(f"\nmain.py: process {share.process}: the work with the others ended ({reason}).", file=sys.stderr)
         print("Start all processes again with --resume: they go on after the last finished epoch.", file=sys.stderr)

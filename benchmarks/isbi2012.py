@@ -203,7 +203,7 @@ def draw(rows):
         axes.grid(alpha=0.3)
     left.set_title("accuracy on held-out sections")
     right.set_title("V_rand, best threshold")
-    right.legend(loc="lower right")
+    right.legend(loc="lower left")
     return figure
 
 
