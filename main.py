@@ -2,6 +2,7 @@
 
     python main.py                                   # data/membrane, 5 epochs
     python main.py --data data/isbi2012 --width 32   # another dataset, a wider network
+    python main.py --weights pretrained/model.keras  # start from a trained network
     python main.py --resume                          # go on where a stopped run was
 
 The run is kept in runs/<name of the data folder>/ (see record.py); the masks are written beside the test images.
@@ -44,6 +45,8 @@ def train(arguments, share=hosts.ALONE, callbacks=()):
     else:
         shape, classes = (None, None, images[0].shape[-1]), len(values) if len(values) > 2 else 1
         network = getattr(model, arguments.model)(shape, classes, width=arguments.width, depth=arguments.depth)
+        if arguments.weights:
+            record.copy_weights(arguments.weights, network)
         loss, iou = "binary_crossentropy", keras.metrics.BinaryIoU([0], name="membrane_iou", dtype="float32")
         if classes > 1:
             loss = "sparse_categorical_crossentropy"

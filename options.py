@@ -36,6 +36,7 @@ def parse(argv, description):
     )
     add("--width", type=positive, default=12, help="channels at full resolution; 64 in the paper")
     add("--depth", type=positive, default=4, help="how many times the image is halved")
+    add("--weights", type=Path, metavar="FILE", help="a trained network to start from; random weights if none is named")
     add("--learning-rate", type=rate, default=3e-3, help="Adam's, at the start; it falls to 0 along a cosine")
     add("--turns", action=argparse.BooleanOptionalAction, default=True, help="train on the eight flips and rotations")
     add(
@@ -71,7 +72,22 @@ def find_problems(arguments, share):
         problems.append(f"--batch-size {arguments.batch_size}: cannot be shared evenly by {share.devices} devices.")
     if arguments.resume:
         problems += record.find_differences(arguments.run, vars(arguments))
+    elif arguments.weights:
+        problems += find_misfit(arguments)
     return problems
+
+
+def find_misfit(arguments):
+    """Problems with starting from `--weights`."""
+    try:
+        trained, _ = record.load_network(arguments.weights)
+    except ValueError as error:
+        return [f"--weights {error}"]
+    shape, classes = trained.input_shape[1:], trained.output_shape[-1]
+    network = getattr(model, arguments.model)(shape, classes, width=arguments.width, depth=arguments.depth)
+    if [weight.shape for weight in network.weights] != [weight.shape for weight in trained.weights]:
+        return [f"--weights {arguments.weights}: is a network of another --model, --width or --depth."]
+    return []
 
 
 def writable(folder):

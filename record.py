@@ -112,7 +112,7 @@ def load_network(file):
         If the file is missing or is no Keras model from images to probabilities.
     """
     if not Path(file).is_file():
-        raise ValueError(f"{file}: no such file; train a network with main.py, or name one with --model.")
+        raise ValueError(f"{file}: no such file; train a network with main.py, or name another.")
     try:
         network = keras.saving.load_model(file, compile=False)
     except Exception as error:  # Keras raises anything from OSError to KeyError here
@@ -135,6 +135,17 @@ def in_float32(network):
     )
     retyped.set_weights(network.get_weights())
     return retyped
+
+
+def copy_weights(file, network):
+    """Give a network the weights of a trained one of the same architecture, which may have been for other images.
+
+    Layers whose shapes depend on channels or classes that the two do not share keep their own weights.
+    """
+    trained, _ = load_network(file)
+    for own, other in zip(network.layers, trained.layers, strict=True):
+        if [weight.shape for weight in own.weights] == [weight.shape for weight in other.weights]:
+            own.set_weights(other.get_weights())
 
 
 def add_model(parser, name="--model", **options):
@@ -173,7 +184,7 @@ def write_summary(run, arguments, **results):
     backend = keras.backend.backend()
     packages = ["keras", backend, "numpy", "scipy", "scikit-image"]
     summary = {
-        "arguments": {name: str(value) if isinstance(value, Path) else value for name, value in arguments.items()},
+        "arguments": plain(arguments),
         "seed": arguments["seed"],
         "device": device(),
         "versions": {"python": platform.python_version(), **{name: version(name) for name in packages}},
@@ -181,6 +192,11 @@ def write_summary(run, arguments, **results):
     }
     with formats.whole_file(run / "run.json") as temporary:
         temporary.write_text(json.dumps(summary, indent=2) + "\n")
+
+
+def plain(arguments):
+    """Arguments as run.json holds them: paths as text."""
+    return {name: str(value) if isinstance(value, Path) else value for name, value in arguments.items()}
 
 
 def read_arguments(run):
@@ -207,7 +223,7 @@ def find_differences(run, arguments):
     return [
         f"--{name.replace('_', '-')} {arguments[name]}: the run in {run} has {value}; leave it out, or start a new run."
         for name, value in read_arguments(run).items()
-        if name not in ("data", "run") and arguments.get(name) != value
+        if name not in ("data", "run") and plain(arguments).get(name) != value
     ]
 
 

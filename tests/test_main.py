@@ -115,6 +115,31 @@ def test_resume_refuses_other_arguments(train, tmp_path, capsys):
     assert "--width 8: the run in runs/cells has 4" in capsys.readouterr().err
 
 
+def test_a_training_starts_from_the_weights_that_are_named(train, tmp_path):
+    assert train("--run", "first", "--epochs", "1") == 0
+    assert train("--run", "second", "--weights", "first/model.keras", "--learning-rate", "1e-9", "--epochs", "1") == 0
+    first, second = (record.load_network(tmp_path / run / "model.keras")[0] for run in ("first", "second"))
+    for expected, found in zip(first.trainable_weights, second.trainable_weights, strict=True):
+        np.testing.assert_allclose(found, expected, atol=1e-6)
+    (tmp_path / "first" / "model.keras").unlink()
+    assert train("--run", "second", "--resume", "--epochs", "1") == 0
+
+
+def test_weights_that_do_not_fit_are_refused(train, tmp_path, capsys):
+    (tmp_path / "text.keras").write_text("no network")
+    model.unet(width=8, depth=2).save(tmp_path / "wide.keras")
+    for name, expected in (
+        ("none", "no such file"),
+        ("text", "cannot be loaded"),
+        ("wide", "is a network of another --model, --width or --depth"),
+    ):
+        assert train("--weights", f"{name}.keras") == 2
+        error = capsys.readouterr().err
+        assert f"--weights {name}.keras: {expected}" in error
+        assert error.count("\n") == 1
+    assert not (tmp_path / "runs").exists()
+
+
 def test_every_problem_is_reported_before_training_and_nothing_is_written(train, dataset, tmp_path, capsys):
     (dataset / "train" / "label" / "s3.png").unlink()
     save(np.eye(20, dtype=bool), dataset / "train" / "image" / "s4.png")
