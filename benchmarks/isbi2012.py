@@ -46,8 +46,13 @@ LOOK = 50  # steps between looks at the original
 ROWS = Path(__file__).with_suffix(".csv")
 SCORES = ("accuracy", "membrane_iou", "v_rand", "v_info", "map_v_rand", "map_v_info", "minutes")
 ORIGINAL = "zhixuhao/unet"
-OURS = {"main.py": [], "main.py, short": ["--epochs", "1", "--steps-per-epoch", "110"]}
-COLOURS = {"main.py": "#0072B2", "main.py, short": "#009E73", ORIGINAL: "#D55E00"}
+START = ["--weights", str(record.PRETRAINED), "--learning-rate", "1e-3"]
+OURS = {
+    "main.py": [],
+    "main.py, short": ["--epochs", "1", "--steps-per-epoch", "110"],
+    "main.py, from pretrained/": [*START, "--epochs", "1", "--steps-per-epoch", "50"],
+}
+COLOURS = dict(zip((*OURS, ORIGINAL), ("#0072B2", "#009E73", "#CC79A7", "#D55E00"), strict=True))
 
 
 class Looks(keras.callbacks.Callback):
@@ -198,7 +203,7 @@ def draw(rows):
             if curves:
                 axes.plot(*np.mean(list(curves.values()), axis=0).T, "o-", color=colour, linewidth=2.5, label=name)
         axes.set(xlabel="minutes of training", xscale="log")
-        axes.set_xticks([0.5, 1, 2, 5, 10, 20], [0.5, 1, 2, 5, 10, 20])
+        axes.set_xticks([0.2, 0.5, 1, 2, 5, 10, 20], [0.2, 0.5, 1, 2, 5, 10, 20])
         axes.set_xticks([], minor=True)
         axes.grid(alpha=0.3)
     left.set_title("accuracy on held-out sections")
@@ -214,7 +219,7 @@ def main(argv=None):
     add = parser.add_argument
     add("--data", type=Path, default=Path("data/isbi2012"), help="the real sections, by data/isbi2012/prepare.py")
     add("--folds", type=int, nargs="+", choices=range(FOLDS), default=list(range(FOLDS)), help="held-out blocks to run")
-    add("--recipes", nargs="+", choices=list(COLOURS), default=list(COLOURS), help="what to run")
+    add("--recipes", nargs="+", choices=[*OURS, ORIGINAL], default=[*OURS, ORIGINAL], help="what to run")
     add("--seed", type=int, default=0, help="of weights, batches and dropout")
     arguments = parser.parse_args(argv)
     for fold in arguments.folds:

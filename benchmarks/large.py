@@ -47,13 +47,20 @@ def measure_speed(network, side, sizes, turns):
     return speeds
 
 
-def tiled_speed(network, side):
-    """Megapixels a second of an image in tiles of the usual size; they are not put together."""
+def compare_speed(network, side, whole):
+    """Megapixels a second of an image in tiles of the usual size, and of one of side `whole` in one piece: two floats.
+
+    The one piece is timed again after every tenth tile, since a machine's speed drifts. Tiles are not put together.
+    """
     image = np.random.default_rng(0).integers(0, 255, (side, side), np.uint8)
+    seconds, pieces = 0.0, []
     start = time.perf_counter()
-    for _ in tiles.predict_tiles(network, image, flips=False):
-        pass
-    return side**2 / 1e6 / (time.perf_counter() - start)
+    for number, _ in enumerate(tiles.predict_tiles(network, image, flips=False)):
+        seconds += time.perf_counter() - start
+        if number % 10 == 0:
+            pieces += measure_speed(network, whole, [whole], 1)[whole]
+        start = time.perf_counter()
+    return side**2 / 1e6 / seconds, np.mean(pieces)
 
 
 def measure_memory(images, *options):
@@ -96,9 +103,9 @@ def main(argv=None):
         name = "in one piece" if size == arguments.whole else f"tiles of {size}"
         print(f"{name}: {np.median(values):.2f} megapixels a second, {np.median(values) / best:.2f} of one piece")
     if arguments.side:
-        speed = tiled_speed(network, arguments.side)
+        speed, piece = compare_speed(network, arguments.side, arguments.whole)
         size = f"{arguments.side}x{arguments.side} pixels"
-        print(f"{size}: {speed:.2f} megapixels a second, {speed / best:.2f} of one piece")
+        print(f"{size}: {speed:.2f} megapixels a second, {speed / piece:.2f} of one piece between them ({piece:.2f})")
         seconds, memory = measure_image(arguments.side)
         print(f"{size} by predict.py: {seconds:.0f} s, at most {memory:.2f} GiB")
     return 0
