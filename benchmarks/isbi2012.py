@@ -50,7 +50,7 @@ START = ["--weights", str(record.PRETRAINED), "--learning-rate", "1e-3"]
 OURS = {
     "main.py": [],
     "main.py, short": ["--epochs", "1", "--steps-per-epoch", "110"],
-    "main.py, from pretrained/": [*START, "--epochs", "1", "--steps-per-epoch", "50"],
+    "main.py, from pretrained/": [*START, "--epochs", "1", "--steps-per-epoch", "30"],
 }
 COLOURS = dict(zip((*OURS, ORIGINAL), ("#0072B2", "#009E73", "#CC79A7", "#D55E00"), strict=True))
 
