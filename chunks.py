@@ -73,7 +73,7 @@ def predict_volume(text, out, job, tile=None, scheduler=None):
     volume = volumes.find_volume(text, network.input_shape[-1])
     data.check_range(np.zeros(1, volume.dtype), volume.path)
     multiple = tiles.size_multiple(network)
-    halo = tiles.round_up(tiles.receptive_radius(network), multiple)
+    halo = tiles.find_halo(network)
     tile = tiles.round_up(max(tile or tiles.fitting_tile(network), halo), multiple)
     stamp = {"volume": volume.path.name, "array": volume.name, "shape": list(volume.shape), "tile": tile}
     stamp |= job._asdict() | {"model": hashlib.sha256(job.model.read_bytes()).hexdigest()}

@@ -42,7 +42,8 @@ MEMBRANES = (
 DOCUMENTATION = """# {name}
 
 A U-Net that gives, at each pixel, the probability of {what}. Images are scaled by their type, to [0, 1], and have sides
-that {multiple} divides; larger images can be predicted in tiles that overlap by {halo} pixels on each side.
+that {multiple} divides; larger images can be predicted in tiles that begin at multiples of {multiple}, with {halo}
+pixels more on each side.
 
 {run}
 
@@ -109,7 +110,7 @@ def build(model, image_file, folder, name, authors, license_name, citations):
     pages = formats.read_pages(image_file)
     predict.check_kind(network, pages, image_file)
     multiple = tiles.size_multiple(network)
-    halo = tiles.round_up(tiles.receptive_radius(network), multiple)
+    halo = tiles.find_halo(network)
     height, width = (min(side, SIDE) // multiple * multiple for side in pages.shape[1:3])
     if not height or not width:
         raise ValueError(f"{image_file}: is smaller than the {multiple} pixels that the network needs.")

@@ -1,7 +1,7 @@
 """Large images in tiles, with the same result as in one piece.
 
-A tile is predicted with a halo around it that is at least as wide as the network looks, from a place on the network's
-pooling grid. Only where the image ends do tiles end without a halo, as the image itself does.
+A tile begins and ends on the network's pooling grid, and is predicted with a halo around it that is at least as wide as
+the network looks from there. Only where the image ends do tiles end without a halo, as the image itself does.
 """
 
 import itertools
@@ -17,6 +17,7 @@ import hosts
 
 TILE, SMALLEST = 2560, 256
 WIDEST = 190_000_000  # values that one layer may hold, 0.7 GiB of float32: those of `TILE` at width 12
+TAPS = {"nearest": 1, "bilinear": 2, "bicubic": 4, "lanczos3": 6, "lanczos5": 10}  # values that are interpolated
 
 
 def predict_tiles(network, image, flips=True, tile=None):
@@ -64,7 +65,7 @@ def predict_tiles(network, image, flips=True, tile=None):
 def predict_each(network, image, flips, tile):
     """What `predict_tiles` yields, with tiles of that size."""
     multiple = size_multiple(network)
-    halo = round_up(receptive_radius(network), multiple) if max(image.shape[:2]) > tile else 0
+    halo = find_halo(network) if max(image.shape[:2]) > tile else 0
     axes = (list(cut(length, round_up(tile, multiple), halo, multiple)) for length in image.shape[:2])
     places = list(itertools.product(*axes))
     for place in tqdm(places, desc="Tiles", unit="tile", leave=False, disable=len(places) == 1):
@@ -90,35 +91,68 @@ def count_classes(network):
     return () if network.output_shape[-1] == 1 else network.output_shape[-1:]
 
 
+def computing(network):
+    """The layers of a network that compute something, in order."""
+    return [layer for layer in network.layers if not isinstance(layer, keras.layers.InputLayer)]
+
+
+def find_window(layer):
+    """What a layer computes a value from.
+
+    Returns
+    -------
+    size : int
+        Side of the window that it looks at; of a layer that enlarges, in values of its output.
+    down, up : int
+        How many times it makes an image smaller, or larger.
+    """
+    if isinstance(layer, keras.layers.UpSampling2D):
+        return TAPS[layer.interpolation] * max(layer.size), 1, max(layer.size)
+    if hasattr(layer, "kernel_size"):
+        size, stride = (max(layer.kernel_size) - 1) * max(layer.dilation_rate) + 1, max(layer.strides)
+        return (size, 1, stride) if "Transpose" in type(layer).__name__ else (size, stride, 1)
+    if hasattr(layer, "pool_size"):
+        return max(layer.pool_size), max(layer.strides), 1
+    return 1, 1, 1
+
+
 def size_multiple(network):
-    """What height and width have to be divisible by: the product of the strides of all layers that shrink an image.
+    """What height and width have to be divisible by: how many times all layers together make an image smaller.
 
     Returns
     -------
     int
         2**depth for `unet`; with strides on parallel branches more than need be, which costs only padding.
     """
-    shrinking = [layer for layer in network.layers if hasattr(layer, "strides") and not is_transposed(layer)]
-    return math.prod(max(layer.strides) for layer in shrinking)
+    return math.prod(find_window(layer)[1] for layer in computing(network))
 
 
-def is_transposed(layer):
-    return "Transpose" in type(layer).__name__
+def find_halo(network):
+    """How far beyond a tile that begins and ends on the pooling grid the image can matter to it, in pixels.
 
-
-def receptive_radius(network):
-    """How far from a pixel the image can matter to its probability, in pixels: at least that, added up over the layers.
+    Added up from the output back to the image: a layer looks as far as the next one needs it, and half a window more.
+    For a tile anywhere else it would be up to a step of the grid more.
 
     Returns
     -------
     int
+        Rounded up to a `size_multiple`.
 
     Raises
     ------
     ValueError
         If a layer looks at the whole image. Layers without a kernel, a pool or a size count as looking at one pixel.
     """
-    return find_reach(network)[id(network.outputs[0])][0]
+    beyond = {id(network.outputs[0]): 0}
+    for layer in reversed(computing(network)):
+        if "Global" in type(layer).__name__:
+            raise ValueError(f"layer {layer.name} looks at the whole image, which cannot be predicted in tiles.")
+        size, down, up = find_window(layer)
+        sideways = (max(size - down * up, 0) + 1) // 2
+        reach = math.ceil((beyond.get(id(layer.output), 0) * down + sideways) / up)
+        for tensor in keras.tree.flatten(layer.input):
+            beyond[id(tensor)] = max(reach, beyond.get(id(tensor), 0))
+    return round_up(beyond[id(network.inputs[0])], size_multiple(network))
 
 
 def fitting_tile(network):
@@ -129,43 +163,19 @@ def fitting_tile(network):
     int
         Between `SMALLEST` and `TILE`; `sys.maxsize` for a network that looks at the whole image at once.
     """
+    multiple = size_multiple(network)
     try:
-        reach, multiple = find_reach(network), size_multiple(network)
+        halo = find_halo(network)
     except ValueError:
         return sys.maxsize
-    layers = [layer for layer in network.layers if not isinstance(layer, keras.layers.InputLayer)]
-    widest = max(layer.output.shape[-1] / reach[id(layer.output)][1] ** 2 for layer in layers)
-    halo = round_up(reach[id(network.outputs[0])][0], multiple)
-    side = (math.isqrt(int(WIDEST / widest)) - 2 * halo) // multiple * multiple
+    widest, pixels = 0, {id(network.inputs[0]): 1}  # pixels of the image from one value to the next
+    for layer in computing(network):
+        _, down, up = find_window(layer)
+        step = max(pixels[id(tensor)] for tensor in keras.tree.flatten(layer.input)) * down / up
+        pixels[id(layer.output)] = step
+        widest = max(widest, layer.output.shape[-1] / step**2)
+    side = math.isqrt(int(WIDEST / widest)) // multiple * multiple - 2 * halo
     return min(TILE, max(SMALLEST, side))
-
-
-def find_reach(network):
-    """The `receptive_radius` at each layer's output, by its id, and how many pixels a step to its next value is."""
-    reach = {id(network.inputs[0]): (0, 1)}
-    for layer in network.layers:
-        if isinstance(layer, keras.layers.InputLayer):
-            continue
-        radius, pixel = map(max, zip(*(reach[id(tensor)] for tensor in keras.tree.flatten(layer.input)), strict=True))
-        if hasattr(layer, "kernel_size"):
-            size, stride = max(layer.kernel_size), max(layer.strides)
-            if is_transposed(layer):
-                radius += (size - 1) // stride * pixel
-                pixel //= stride
-            else:
-                radius += size // 2 * max(layer.dilation_rate) * pixel
-                pixel *= stride
-        elif hasattr(layer, "pool_size"):
-            radius += (max(layer.pool_size) - 1) * pixel
-            pixel *= max(layer.strides)
-        elif isinstance(layer, keras.layers.UpSampling2D):
-            # Interpolation looks at the next value.
-            radius += pixel if layer.interpolation != "nearest" else 0
-            pixel //= max(layer.size)
-        elif "Global" in type(layer).__name__:
-            raise ValueError(f"layer {layer.name} looks at the whole image, which cannot be predicted in tiles.")
-        reach[id(layer.output)] = radius, pixel
-    return reach
 
 
 def cut(length, tile, halo, multiple):

@@ -73,8 +73,10 @@ def run_script(script, arguments, request):
 
 
 def run_main(script, arguments, request):
-    """Train, but for one short epoch."""
-    run_script(script, arguments + ([*SMALL, "--epochs", "1"] if "--resume" not in arguments else []), request)
+    """Train, but for one short epoch; a network that is there keeps its size."""
+    if "--resume" not in arguments:
+        arguments += [*(SMALL[:-4] if "--weights" in arguments else SMALL), "--epochs", "1"]
+    run_script(script, arguments, request)
 
 
 def run_predict(script, arguments, request):

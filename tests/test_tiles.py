@@ -24,31 +24,40 @@ def test_size_multiple_is_two_to_the_depth():
 
 
 @pytest.mark.parametrize("depth", [1, 2, 3])
-def test_receptive_radius_holds_where_one_pixel_changes(depth):
-    network, radius = build(depth), tiles.receptive_radius(unet(width=2, depth=depth))
-    side, middle = 16 * 2**depth, 8 * 2**depth
+def test_the_halo_is_as_wide_as_one_changed_pixel_is_seen_from_an_edge_of_the_grid(depth):
+    network, multiple = build(depth), 2**depth
+    side, edge = 24 * multiple, 12 * multiple
     image = np.random.default_rng(0).random((side, side, 1), "float32")
-    reached = 0
-    for y in range(middle, middle + 2**depth):
-        changed = image.copy()
-        changed[y, middle] += 100
-        before, after = (predict.predict(network, one, flips=False) for one in (image, changed))
-        rows = np.flatnonzero(np.any(before != after, axis=1))
-        reached = max(reached, y - rows.min(), rows.max() - y)
-    # The bound adds up the worst of every layer; it is not more than a step of the coarsest grid too wide.
-    assert radius - 2**depth <= reached <= radius
+    before = predict.predict(network, image, flips=False)
+    seen = {"above": 0, "below": 0}
+    for distance in range(1, 11 * multiple):
+        for name, y, inside in (
+            ("above", edge - distance, slice(edge, None)),
+            ("below", edge + distance - 1, slice(edge)),
+        ):
+            changed = image.copy()
+            changed[y, edge] += 100
+            if np.any(predict.predict(network, changed, flips=False)[inside] != before[inside]):
+                seen[name] = distance
+    assert tiles.find_halo(network) == tiles.round_up(seen["above"], multiple)
+    assert tiles.find_halo(network) == tiles.round_up(seen["below"], multiple)
 
 
-def test_receptive_radius_by_hand():
-    # Depth 1: two convolutions of radius 1; pooling adds 1; two at two pixels a step; the transposed convolution takes
-    # each value from one; two of radius 1.
-    assert tiles.receptive_radius(unet(width=2, depth=1)) == 2 + 1 + 4 + 0 + 2
+def test_halo_by_hand():
+    # Depth 1: two convolutions of radius 1; two at two pixels a step, one of which the first two needed; then two more.
+    assert tiles.find_halo(unet(width=2, depth=1)) == 2 * (1 + 2) + 2
     layers = keras.layers
-    network = keras.Sequential([layers.Input((None, None, 1)), layers.Conv2D(1, 3, dilation_rate=2), layers.ReLU()])
-    assert tiles.receptive_radius(network) == 2
-    network = keras.Sequential([layers.Input((None, None, 1)), layers.GlobalAveragePooling2D(keepdims=True)])
+
+    def halo(*parts):
+        return tiles.find_halo(keras.Sequential([layers.Input((None, None, 1)), *parts]))
+
+    assert halo(layers.Conv2D(1, 3, dilation_rate=2), layers.ReLU()) == 2
+    assert halo(layers.Conv2D(1, 5, strides=2, padding="same"), layers.UpSampling2D(2)) == 2
+    assert halo(layers.MaxPooling2D(2), layers.UpSampling2D(2)) == 0
+    assert halo(layers.MaxPooling2D(2), layers.UpSampling2D(2, interpolation="bilinear")) == 2
+    assert halo(layers.MaxPooling2D(2), layers.Conv2DTranspose(1, 4, strides=2, padding="same")) == 2
     with pytest.raises(ValueError, match="looks at the whole image"):
-        tiles.receptive_radius(network)
+        halo(layers.GlobalAveragePooling2D(keepdims=True))
 
 
 @pytest.mark.parametrize("depth", [1, 2, 3])
@@ -65,7 +74,7 @@ def test_tiled_equals_whole(depth, shape, tile):
 
 def test_tiles_are_as_large_as_the_widest_layer_allows(monkeypatch):
     assert tiles.fitting_tile(unet(width=2, depth=1)) == tiles.fitting_tile(unet(width=12)) == tiles.TILE
-    side = tiles.fitting_tile(unet(width=64)) + 2 * 112
+    side = tiles.fitting_tile(unet(width=64)) + 2 * 96
     # The widest layer of a U-Net joins the channels of the skip and of the level below, at full resolution.
     assert 128 * side**2 <= tiles.WIDEST < 128 * (side + 16) ** 2
     monkeypatch.setattr(tiles, "WIDEST", 1000)
