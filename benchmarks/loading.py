@@ -51,10 +51,11 @@ def main(argv=None):
     arguments = parser.parse_args(argv)
     _, images, labels, _ = data.read_pairs(arguments.data / "train")
     crops = batches.Crops(images, labels, crop=arguments.crop, batch_size=4, steps=arguments.steps)
-    start = time.perf_counter()
-    for i in range(arguments.steps):
-        crops[i]
-    print(f"a batch takes one core {(time.perf_counter() - start) / arguments.steps:.4f} s to make")
+    for workers in (1, crops.workers):
+        with ThreadPoolExecutor(workers) as threads:
+            start = time.perf_counter()
+            made = sum(len(images) for images, *_ in threads.map(crops.__getitem__, range(5 * arguments.steps)))
+        print(f"{workers} threads make {made / (time.perf_counter() - start):.0f} crops a second")
     network = unet(width=arguments.width)
     network.compile("adam", "binary_crossentropy")
     beside = OneBatch(crops, ThreadPoolExecutor(crops.workers))

@@ -124,6 +124,7 @@ def test_many_images_are_timed_and_weighed(capsys):
 def test_waiting_for_data_is_told_from_sharing_cores(sections, capsys):
     assert loading.main(["--data", str(sections), "--crop", "32", "--width", "2", "--steps", "2", "--turns", "1"]) == 0
     printed = capsys.readouterr().out
+    assert "1 threads make " in printed
     assert "share of a step that waits for data: " in printed
     assert "share that loading takes from the network's cores: " in printed
 
