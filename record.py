@@ -113,6 +113,8 @@ def load_network(file):
     """
     if not Path(file).is_file():
         raise ValueError(f"{file}: no such file; train a network with main.py, or name another.")
+    if not zipfile.is_zipfile(file):
+        raise ValueError(f"{file}: cannot be loaded as a Keras model (it is no .keras file).")
     try:
         network = keras.saving.load_model(file, compile=False)
     except Exception as error:  # Keras raises anything from OSError to KeyError here

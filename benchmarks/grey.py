@@ -63,7 +63,7 @@ def main(argv=None):
     add("--data", type=Path, nargs="+", default=[Path("data/membrane")], help="datasets")
     add("--recipes", nargs="+", choices=list(RECIPES), default=list(RECIPES), help="what to run")
     add("--seeds", type=int, default=20, help="how many seeds, from 0")
-    add("--steps", type=int, default=40, help="steps of training")
+    add("--steps", type=int, default=110, help="steps of training")
     arguments = parser.parse_args(argv)
     for name in arguments.recipes:
         for folder in arguments.data:

@@ -95,8 +95,8 @@ def test_grey_endings_are_counted(tmp_path, monkeypatch, capsys):
     options = ["--recipes", "main.py", "zhixuhao/unet", "--seeds", "2", "--data", "cells"]
     assert grey.main(options) == 0
     printed = capsys.readouterr().out
-    assert "| main.py | cells | 40 | 2 | 0 |" in printed
-    assert "| zhixuhao/unet | cells | 40 | 2 | 2 |" in printed
+    assert "| main.py | cells | 110 | 2 | 0 |" in printed
+    assert "| zhixuhao/unet | cells | 110 | 2 | 2 |" in printed
 
 
 def test_both_recipes_run_for_the_count_of_grey_endings(sections, tiny_original, monkeypatch):
