@@ -196,8 +196,6 @@ def test_the_example_is_pictured(browser, tmp_path, request):
         page.set_viewport_size({"width": 1200, "height": 760})
         page.locator("#example").click()
         page.locator("#message", has_text="512x512").wait_for()
-        pictures = page.locator("img").all()
         page.wait_for_function("[...document.images].filter(image => image.naturalWidth == 512).length >= 4")
-        assert len(pictures) >= 4
         page.screenshot(path=request.config.getoption("--screenshot") or tmp_path / "app.png")
         page.context.close()
