@@ -222,10 +222,11 @@ def find_differences(run, arguments):
     """Problems with resuming a run with other arguments than its own; data and run may have moved."""
     if not (run / "last.keras").is_file():
         return [f"{run}: no finished epoch to resume from; start the run without --resume."]
+    given = plain(arguments)
     return [
         f"--{name.replace('_', '-')} {arguments[name]}: the run in {run} has {value}; leave it out, or start a new run."
         for name, value in read_arguments(run).items()
-        if name not in ("data", "run") and plain(arguments).get(name) != value
+        if name not in ("data", "run") and given.get(name) != value
     ]
 
 

@@ -2,9 +2,10 @@
 
     python benchmarks/loading.py
 
-Three kinds of steps are timed in turns, since a machine's speed drifts: on crops that are cut and augmented as training
-goes; on one batch made beforehand, while such crops are made beside it, for nothing; and on that batch alone. The first
-two differ by what the network waits for its data, the last two by what loading takes from its processor cores.
+First come the crops that threads make a second, without a network. Then three kinds of steps are timed in turns,
+since a machine's speed drifts: on crops that are cut and augmented as training goes; on one batch made beforehand,
+while such crops are made beside it, for nothing; and on that batch alone. The first two differ by what the network
+waits for its data, the last two by what loading takes from its processor cores.
 """
 
 import argparse
