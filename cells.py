@@ -20,17 +20,14 @@ import tiles
 
 THRESHOLD = 0.5
 SMOOTHING = 1
+SURE = (0.99, 0.95, 0.9, 0.8)
 SMALLEST = 10
 BLOCK, OVERLAP = 1024, 64
-# What main.py may choose from: lines by a network that is so sure of the insides of cells, or no lines.
-LINES = {"border": 0.45, "sure": 0.99}
-LESS_SURE = tuple(LINES | {"sure": sure} for sure in (0.8, 0.9, 0.95, 0.98))
-NO_LINES = {"border": 1.0}
-# Differences in V_rand as small as this are chance on half a dozen sections (benchmarks/LOG.md).
-MARGIN = 0.01
+# What main.py may choose from: to part cells where membrane is more probable than not, or never.
+LINES, NO_LINES = 0.5, 1.0
 
 
-def to_mask(probability, border=1.0, sure=0.99, threshold=THRESHOLD):
+def to_mask(probability, border=NO_LINES, threshold=THRESHOLD):
     """Mask of the insides of cells.
 
     Parameters
@@ -40,8 +37,6 @@ def to_mask(probability, border=1.0, sure=0.99, threshold=THRESHOLD):
     border : float in [0, 1]
         Two cells are parted where membrane is, on the average along their border, at least as probable as this; 1 for
         the threshold alone.
-    sure : float in [0, 1]
-        The probability above which pixels are the core of a cell.
     threshold : float
         The probability above which a pixel is white.
 
@@ -56,19 +51,19 @@ def to_mask(probability, border=1.0, sure=0.99, threshold=THRESHOLD):
         axes = (list(tiles.cut(length, BLOCK, OVERLAP, 1)) for length in probability.shape)
         for place in itertools.product(*axes):
             window, inner, outer = zip(*place, strict=True)
-            inside[outer] &= ~outlines(find_cells(probability[window], border, sure))[inner]
+            inside[outer] &= ~outlines(find_cells(probability[window], border))[inner]
     return inside
 
 
-def find_cells(probability, border, sure):
+def find_cells(probability, border):
     """Share the section out between its cells.
 
-    Pixels that are surely inside grow to segments that meet in the membranes (a watershed); then neighbours merge, the
-    least parted first, until membrane is as probable as `border` along every border that is left.
+    Cores grow to segments that meet in the membranes (a watershed); then neighbours merge, the least parted first,
+    until membrane is as probable as `border` along every border that is left.
 
     Parameters
     ----------
-    probability, border, sure
+    probability, border
         As for `to_mask`.
 
     Returns
@@ -77,9 +72,7 @@ def find_cells(probability, border, sure):
         A number for each cell, and its share of the membranes around it.
     """
     smooth = ndimage.gaussian_filter(probability, SMOOTHING)
-    markers = ndimage.label(smooth > sure)[0]
-    markers[np.bincount(markers.ravel())[markers] < SMALLEST] = 0
-    segments = watershed(-smooth, markers)
+    segments = watershed(-smooth, find_cores(smooth))
     if segments.min() == segments.max():
         return segments
     borders = graph.rag_boundary(segments, 1 - probability, connectivity=1)
@@ -92,6 +85,30 @@ def find_cells(probability, border, sure):
         merge_func=lambda borders, source, target: None,
         weight_func=join_borders,
     )
+
+
+def find_cores(probability):
+    """Number the cores of cells: connected pixels that are surely inside.
+
+    How sure differs from cell to cell and from network to network. So the surest pixels come first, and at each lower
+    level of `SURE` what has no core in it yet becomes one, if it has `SMALLEST` pixels.
+
+    Parameters
+    ----------
+    probability : float array (height, width) in [0, 1]
+
+    Returns
+    -------
+    int array (height, width), 0 outside cores
+    """
+    cores = np.zeros(probability.shape, int)
+    for sure in SURE:
+        parts, _ = ndimage.label(probability > sure)
+        new = np.bincount(parts.ravel()) >= SMALLEST
+        new[parts[cores > 0]] = False
+        new[0] = False
+        cores = np.where(new[parts], parts + cores.max(), cores)
+    return cores
 
 
 def join_borders(borders, source, target, neighbour):
@@ -111,10 +128,9 @@ def outlines(segments):
 
 
 def choose(labels, probabilities):
-    """The settings whose masks score the best mean V_rand on labelled sections.
+    """Which `border` makes the better masks of labelled sections, by their mean V_rand.
 
-    Cores as sure as `LINES` says are the rule; a network that is less sure has to show that others are better by
-    more than `MARGIN`. Where lines do harm, as they may in pictures of vessels, there are none.
+    Lines do harm where a faint spot is no membrane, as in pictures of vessels.
 
     Parameters
     ----------
@@ -123,15 +139,12 @@ def choose(labels, probabilities):
 
     Returns
     -------
-    dict
-        `border` and, with lines, `sure`, as for `to_mask`.
+    float
+        `LINES` or `NO_LINES`.
     """
 
-    def score(settings):
+    def score(border):
         pairs = zip(labels, probabilities, strict=True)
-        return np.mean([challenge.v_rand(label, to_mask(probability, **settings)) for label, probability in pairs])
+        return np.mean([challenge.v_rand(label, to_mask(probability, border)) for label, probability in pairs])
 
-    usual, *others, without = (score(settings) for settings in (LINES, *LESS_SURE, NO_LINES))
-    best = int(np.argmax(others))
-    lines, reached = (LESS_SURE[best], others[best]) if others[best] > usual + MARGIN else (LINES, usual)
-    return lines if reached > without else NO_LINES
+    return max(NO_LINES, LINES, key=score)

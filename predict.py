@@ -55,7 +55,7 @@ def to_mask(probability, settings, threshold=cells.THRESHOLD):
         Of two classes bool, as from `cells.to_mask`; of more uint8, the number of the most probable.
     """
     if probability.ndim == 2:
-        return cells.to_mask(probability, settings["border"], settings["sure"], threshold)
+        return cells.to_mask(probability, settings["border"], threshold)
     return probability.argmax(-1).astype(np.uint8)
 
 
@@ -89,7 +89,7 @@ def settle(labels, maps, values, folder):
     """
     if len(values) == 2:
         corner = np.s_[:1024, :1024]  # of larger images it would take long
-        return cells.choose([label[corner] for label in labels], [probability[corner] for probability in maps])
+        return {"border": cells.choose([label[corner] for label in labels], [inside[corner] for inside in maps])}
     written = list(range(len(values))) if formats.is_colour(values) else values
     first = next(iter(folders.find_images(folder).values()))
     return {"values": written, "palette": formats.read_palette(first, values)}

@@ -103,7 +103,7 @@ def load_network(file):
     network : keras.Model
         One that was trained in bfloat16 computes in it only where that is fast.
     settings : dict
-        `border` and `sure`, as for `cells.to_mask`: no lines, if main.py has not chosen them. Of more than two classes
+        `border`, as for `cells.to_mask`: no lines, if main.py has not chosen them. Of more than two classes
         `values`, the number to be written for each, and `palette`, as for `formats.write_mask`.
 
     Raises
@@ -125,7 +125,7 @@ def load_network(file):
     if not hosts.has_bfloat16():
         network = in_float32(network)
     numbers = list(range(shapes[1][-1]))
-    return network, {"border": 1.0, "sure": 1.0, "values": numbers, "palette": None, **read_settings(file)}
+    return network, {"border": 1.0, "values": numbers, "palette": None, **read_settings(file)}
 
 
 def in_float32(network):

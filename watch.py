@@ -2,6 +2,7 @@
 
 import keras
 
+import cells
 import figures
 import predict
 import record
@@ -48,7 +49,7 @@ class Pictures(keras.callbacks.Callback):
         drawn = {"curves": figures.draw_curves(record.read_history(self.run / "history.csv"))}
         if self.overlays:
             probability = predict.predict(self.model, self.image, flips=False)
-            mask = predict.to_mask(probability, {"border": 1.0, "sure": 1.0})
+            mask = predict.to_mask(probability, {"border": cells.NO_LINES})
             drawn["overlay"] = figures.draw_overlay(self.image, self.label, mask)
         for name, figure in drawn.items():
             figures.save(figure, self.run / f"{name}.png")

@@ -51,9 +51,10 @@ START = ["--weights", str(record.PRETRAINED), "--learning-rate", "1e-3"]
 OURS = {
     "main.py": [],
     "main.py, short": ["--epochs", "1", "--steps-per-epoch", "110"],
+    "main.py, wide": ["--width", "32", "--steps-per-epoch", "300"],
     "main.py, from pretrained/": [*START, "--epochs", "1", "--steps-per-epoch", "30"],
 }
-COLOURS = dict(zip((*OURS, ORIGINAL), ("#0072B2", "#009E73", "#CC79A7", "#D55E00"), strict=True))
+COLOURS = dict(zip((*OURS, ORIGINAL), ("#0072B2", "#009E73", "#56B4E9", "#CC79A7", "#D55E00"), strict=True))
 
 
 class Looks(keras.callbacks.Callback):
@@ -80,9 +81,9 @@ class Looks(keras.callbacks.Callback):
         self.seconds += time.perf_counter() - self.started
 
 
-def score(labels, maps, border=1.0, sure=1.0):
+def score(labels, maps, border=cells.NO_LINES):
     """Scores of the masks, as `cells.to_mask` makes them, and those of the maps at their best threshold."""
-    masks = [cells.to_mask(probability, border, sure) for probability in maps]
+    masks = [cells.to_mask(probability, border) for probability in maps]
     best = {f"map_{name}": value for name, value in metrics.challenge_scores(labels, maps).items()}
     return {**metrics.mean_scores(map(metrics.scores, labels, masks)), **best}
 
@@ -120,9 +121,9 @@ def run_ours(folder, fold, seed, changes):
         network, settings = record.load_network(run / "model.keras")
         last = {"step": looks.rows[-1]["step"], "minutes": looks.seconds / 60}
         maps = [predict.predict(network, image) for image in images]
-        rows = [*looks.rows[:-1], {**last, **score(labels, maps, settings["border"], settings["sure"])}]
+        rows = [*looks.rows[:-1], {**last, **score(labels, maps, settings["border"])}]
         maps = [predict.predict(network, image, flips=False) for image in images]
-        return rows, {**last, **score(labels, maps, settings["border"], settings["sure"])}
+        return rows, {**last, **score(labels, maps, settings["border"])}
 
 
 def split(sections, fold):

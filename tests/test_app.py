@@ -23,7 +23,7 @@ import app
 @pytest.fixture(scope="module")
 def model_file(tmp_path_factory):
     file = tmp_path_factory.mktemp("run") / "model.keras"
-    record.save_network(build(2), file, border=0.45, sure=0.9)
+    record.save_network(build(2), file, border=0.5)
     return file
 
 

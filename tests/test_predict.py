@@ -57,7 +57,7 @@ def test_a_network_keeps_its_settings_and_others_have_none(network, model_file, 
 def test_the_networks_own_border_is_used_unless_one_is_given(network, tmp_path, monkeypatch):
     borders = []
 
-    def to_mask(probability, border, sure, threshold):
+    def to_mask(probability, border, threshold):
         borders.append(border)
         return probability > threshold
 
@@ -159,7 +159,7 @@ def test_masks_of_tiles_are_those_of_the_whole(network, tmp_path):
     save(image, tmp_path / "a.png")
     for tile, name in ((16, "tiles"), (1024, "whole")):
         (tmp_path / name).mkdir()
-        files, settings = {"a": tmp_path / "a.png"}, {"border": 1.0, "sure": 1.0, "palette": None}
+        files, settings = {"a": tmp_path / "a.png"}, {"border": 1.0, "palette": None}
         assert not predict.write_masks(network, files, tmp_path / name, settings, tile=tile, probability=True)
     maps = [tifffile.imread(tmp_path / name / "a_probability.tif") for name in ("tiles", "whole")]
     np.testing.assert_allclose(*maps, atol=1e-5)
