@@ -6,8 +6,9 @@
 A fold holds out six sections in a row: no network sees them in training, nor is its mask chosen by them. Scores are of
 the masks as they are written; `map_v_rand` and `map_v_info` are of the probabilities at the best threshold, as in the
 challenge. The labels of the challenge's own test sections are not public, and not used. The recipe of main.py was
-chosen by trainings on sections 0 to 17 scored on 18 to 29 (LOG.md): what folds 0 to 2 hold out had no part in that. The
-network in pretrained/ has seen simulated sections alone, whose look was chosen by comparing them with all thirty.
+chosen by trainings on sections 0 to 17 scored on 18 to 29 (LOG.md): what folds 0 to 2 hold out had no part in that, but
+for how masks are made of maps, for which every third section was looked at too. The network in pretrained/ has seen
+simulated sections alone, whose look was chosen by comparing them with all thirty.
 
 The scores go to benchmarks/isbi2012.csv as each fold ends, and folds that are there are not run again. The clock stands
 still while a network is looked at.
