@@ -1,6 +1,7 @@
 """Small drawn datasets, and the scripts that lie in data/."""
 
 import importlib.util
+import os
 import socket
 import subprocess
 import sys
@@ -8,11 +9,14 @@ import time
 from contextlib import contextmanager
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 from PIL import Image
 
 REPOSITORY = Path(__file__).parent.parent
+# For the processes that tests start: bioimageio.core, once it is imported, would have them use torch.
+os.environ["KERAS_BACKEND"] = keras.backend.backend()
 
 
 def pytest_addoption(parser):
