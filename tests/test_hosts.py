@@ -20,9 +20,10 @@ SMALL = ["--steps-per-epoch", "3", "--crop", "32", "--width", "4", "--depth", "1
 EPOCHS = 10  # of the run that is disturbed: enough for it to be still under way
 
 
-def start(run, dataset, process=0, processes=1, port=0, epochs=2, options=()):
-    """Start main.py with the JAX backend as one of several processes on this machine, two threads each."""
-    environment = os.environ | {"KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"}
+def start(run, dataset, process=0, processes=1, port=0, devices=1, epochs=2, options=()):
+    """Start main.py with the JAX backend as one of several processes on this machine, with so many devices each."""
+    flags = f"--xla_force_host_platform_device_count={devices}"
+    environment = os.environ | {"KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu", "XLA_FLAGS": flags}
     if processes > 1:
         environment |= {
             "KERAS_DISTRIBUTION_JOB_ADDRESSES": f"127.0.0.1:{port}",
@@ -119,6 +120,14 @@ def test_processes_together_train_as_one_alone(processes, alone, dataset, tmp_pa
     # Process 0 alone writes and predicts.
     assert "Masks are in" in results[0][1]
     assert all("Masks are in" not in out for _, out, _ in results[1:])
+
+
+def test_every_device_of_a_process_is_used_and_trains_as_one_alone(alone, dataset, tmp_path):
+    results = finish([start(tmp_path / "run", dataset, devices=3)])
+    assert [code for code, _, _ in results] == [0], results
+    np.testing.assert_allclose(read_losses(tmp_path / "run"), read_losses(alone), rtol=1e-4)
+    results = finish([start(tmp_path / "other", dataset, devices=4)])
+    assert "--batch-size 6: cannot be shared evenly by 4 devices" in results[0][2]
 
 
 def test_when_a_process_is_killed_the_others_say_so_and_all_can_resume(dataset, tmp_path):
