@@ -103,8 +103,8 @@ def load_network(file):
     network : keras.Model
         One that was trained in bfloat16 computes in it only where that is fast.
     settings : dict
-        `border`, as for `cells.to_mask`: no lines, if main.py has not chosen them. Of more than two classes
-        `values`, the number to be written for each, and `palette`, as for `formats.write_mask`.
+        `border`, as for `cells.to_mask`: no lines, if main.py has not chosen them. Of more than two classes `values`,
+        the number to be written for each, and `palette`, as for `formats.write_mask`.
 
     Raises
     ------
