@@ -55,6 +55,18 @@ def run_original(folder, seed, steps):
 RECIPES = {"main.py": run_ours, isbi2012.ORIGINAL: run_original}
 
 
+def tabulate(rows):
+    """A Markdown table: how many seeds of each recipe, dataset and number of steps ended grey."""
+    lines = ["| recipe | data | steps | seeds | ended grey |", "|---" * 5 + "|"]
+    groups = {}
+    for row in rows:
+        groups.setdefault((row["recipe"], row["data"], row["steps"]), []).append(row)
+    for group, same in groups.items():
+        grey = sum(row["membrane_iou"] == 0 or row["accuracy"] <= row["constant"] for row in same)
+        lines.append(f"| {' | '.join(map(str, group))} | {len(same)} | {grey} |")
+    return "\n".join(lines)
+
+
 def main(argv=None):
     parser = argparse.ArgumentParser(
         description=__doc__.split("\n\n")[0], formatter_class=argparse.ArgumentDefaultsHelpFormatter
@@ -74,13 +86,7 @@ def main(argv=None):
                     keras.backend.clear_session()
                     scores = RECIPES[name](folder, seed, arguments.steps)
                     isbi2012.write_rows(ROWS, [*rows, {**key, **scores}])
-    print("| recipe | data | steps | seeds | ended grey |\n|---|---|---|---|---|")
-    groups = {}
-    for row in isbi2012.read_rows(ROWS):
-        groups.setdefault((row["recipe"], row["data"], int(row["steps"])), []).append(row)
-    for group, rows in groups.items():
-        grey = sum(row["membrane_iou"] == 0 or row["accuracy"] <= row["constant"] for row in rows)
-        print("|", " | ".join(map(str, group)), "|", len(rows), "|", grey, "|")
+    print(tabulate(isbi2012.read_rows(ROWS)))
     return 0
 
 

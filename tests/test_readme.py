@@ -14,7 +14,7 @@ import pytest
 import test_benchmarks
 import test_prepare
 from conftest import REPOSITORY, draw_section, save, serve_app
-from test_benchmarks import isbi2012, tiny_original  # noqa: F401 (a fixture)
+from test_benchmarks import grey, isbi2012, tiny_original  # noqa: F401 (a fixture)
 from test_main import SMALL
 from test_prepare import stacks  # noqa: F401 (a fixture)
 
@@ -136,5 +136,6 @@ def test_the_scores_of_the_readme_are_those_of_the_network_beside_it():
         assert f"| {name} | {row} |" in README
 
 
-def test_the_benchmarks_table_is_that_of_its_rows():
-    assert isbi2012.tabulate(isbi2012.read_rows(isbi2012.ROWS)) in README
+@pytest.mark.parametrize("benchmark", [isbi2012, grey])
+def test_the_tables_of_benchmarks_are_those_of_their_rows(benchmark):
+    assert benchmark.tabulate(isbi2012.read_rows(benchmark.ROWS)) in README
