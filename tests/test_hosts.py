@@ -127,6 +127,7 @@ def test_every_device_of_a_process_is_used_and_trains_as_one_alone(alone, datase
     assert [code for code, _, _ in results] == [0], results
     np.testing.assert_allclose(read_losses(tmp_path / "run"), read_losses(alone), rtol=1e-4)
     results = finish([start(tmp_path / "other", dataset, devices=4)])
+    assert results[0][0] == 2
     assert "--batch-size 6: cannot be shared evenly by 4 devices" in results[0][2]
 
 
