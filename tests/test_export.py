@@ -11,6 +11,7 @@ import record
 
 pytest.importorskip("bioimageio.core", reason="bioimageio.core is not installed (requirements-export.txt)")
 onnxruntime = pytest.importorskip("onnxruntime", reason="onnxruntime is not installed (requirements-export.txt)")
+reshape_optimizer = pytest.importorskip("tf2onnx.optimizer.reshape_optimizer", reason="tf2onnx is not installed")
 
 
 @pytest.fixture
@@ -41,7 +42,17 @@ def test_a_package_passes_the_test_of_bioimageio_core(channels, image_file, tmp_
 
 
 @pytest.mark.parametrize("shape", [(64, 64), (96, 160)])
-def test_exported_weights_answer_as_the_network_at_other_sizes(shape, tmp_path):
+def test_exported_weights_answer_as_the_network_at_other_sizes(shape, tmp_path, monkeypatch):
+    # As happens now and then: tf2onnx goes on without it.
+    first_call = iter([RecursionError])
+    optimize = reshape_optimizer.ReshapeOptimizer.optimize
+
+    def stumble(*arguments):
+        if error := next(first_call, None):
+            raise error
+        return optimize(*arguments)
+
+    monkeypatch.setattr(reshape_optimizer.ReshapeOptimizer, "optimize", stumble)
     network = build(2)
     onnx, saved_model = export.save_weights(network, tmp_path)
     image = np.random.default_rng(0).random((1, *shape, 1), "float32")
