@@ -16,6 +16,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
+import cells
 import formats
 import hosts
 import metrics
@@ -125,7 +126,7 @@ def load_network(file):
     if not hosts.has_bfloat16():
         network = in_float32(network)
     numbers = list(range(shapes[1][-1]))
-    return network, {"border": 1.0, "values": numbers, "palette": None, **read_settings(file)}
+    return network, {"border": cells.NO_LINES, "values": numbers, "palette": None, **read_settings(file)}
 
 
 def in_float32(network):

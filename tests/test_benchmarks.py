@@ -1,4 +1,5 @@
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -48,6 +49,18 @@ def test_the_original_shrinks_and_predicts_at_full_size(tiny_original):
     assert set(np.unique(labels)) == {0, 1}
     np.testing.assert_array_equal(images, pairs[0][0])
     assert original.predict(original.unet(), image).shape == (64, 64)
+
+
+def test_a_step_of_the_original_is_timed(sections, tiny_original, monkeypatch):
+    get = original.Pairs.__getitem__
+
+    def get_slowly(pairs, index):
+        time.sleep(1 if len(pairs) == 1 else 0.2)
+        return get(pairs, index)
+
+    monkeypatch.setattr(original.Pairs, "__getitem__", get_slowly)
+    # Two threads get the batches; the first one, which is not counted, is slower.
+    assert 0.1 <= original.time_step(sections, 4) < 1
 
 
 def test_a_fold_is_a_block_in_a_row():
