@@ -2,14 +2,14 @@
 
 import numpy as np
 import pytest
-from conftest import REPOSITORY, load_script
+import simulate
+from conftest import REPOSITORY
 
 import check
 import data
 import folders
 import formats
 
-simulate = load_script("data/membrane/simulate.py")
 BUNDLED = REPOSITORY / "data" / "membrane"
 
 

@@ -8,23 +8,22 @@ the ISBI 2012 challenge: 512x512 pixels of 4 nm, sections 50 nm thick. Lengths a
 Neurites are tubes along random walks. Every point of space belongs to the tube with the least power distance
 |p - q|^2 - r^2 to a point q of its axis (a power diagram), after a smooth warp. Half the difference between the least
 distances to two tubes, over the distance of their axis points, is how far the membrane between them is; how steeply
-it stands in the section tells how widely the section's thickness smears it. Mitochondria, vesicles, microtubules and
-inner membranes are drawn into the cells and left out of the labels.
+it stands in the section tells how widely the section's thickness smears it. stain.py gives a section its grey values.
 """
 
 import argparse
 import sys
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
+import stain
 from PIL import Image
 from scipy import ndimage
 from scipy.spatial import cKDTree
 from tqdm import trange
 
 SEED = 2012
-SIDE = 512
+SIDE = stain.SIDE
 SECTIONS = 30
 THICKNESS = 12.5  # 50 nm
 MARGIN = 100
@@ -42,15 +41,11 @@ class Volume:
         self.seed = seed
         rng = np.random.default_rng(seed)
         self.axis, direction, self.radius, self.neurite = grow_neurites(rng)
-        count = self.neurite.max() + 1
         # |p - q|^2 - r^2 is a squared distance in four dimensions, up to a constant: what a k-d tree can search.
         height = np.sqrt(self.radius.max() ** 2 - self.radius**2)
         self.tree = cKDTree(np.column_stack([self.axis, height]))
         self.warps = [(scale, strength, lattice(rng, scale, 3)) for scale, strength in ((70, 9), (22, 2.5))]
-        glia = rng.random(count) < 0.18  # dark and granular
-        self.grey = rng.normal(0.65, 0.045, count) - glia * rng.uniform(0.08, 0.2, count)
-        self.granular = rng.uniform(0.04, 0.08, count) + glia * 0.03
-        self.vesicles = np.where(rng.random(count) < 0.25, rng.uniform(0.17, 1, count), 0.03)
+        self.stain = stain.Stain(rng, self.neurite.max() + 1)
         self.mitochondria = place_mitochondria(rng, self.axis, direction, self.radius, self.neurite)
 
     def section(self, k):
@@ -73,7 +68,8 @@ class Volume:
         label = drop_small(label, 60)
         label = ~drop_small(~label, 25)
         rng = np.random.default_rng((*self.seed, k))
-        return self.stain(rng, cell, membrane, points.reshape(*shape, 3), label), label
+        points = points.reshape(*shape, 3)
+        return self.stain.paint(rng, cell, membrane, points, label, self.mitochondria), label
 
     def nearest(self, points):
         """The neurite at each point, the distance of its membrane, and the membrane normal's share along z."""
@@ -87,58 +83,6 @@ class Volume:
         length = np.maximum(np.linalg.norm(between, axis=1), 1)
         distance = (power[rows, second] - power[:, 0]) / (2 * length)
         return cell, np.where(other.any(1), distance, np.inf), np.abs(between[:, 0]) / length
-
-    def stain(self, rng, cell, membrane, points, label):
-        """The grey values of a section."""
-        texture = blur(rng, 1.7) * self.granular[cell]
-        texture += blur(rng, 5) * 0.025
-        image = self.grey[cell] + texture
-        inside = ndimage.distance_transform_edt(label)
-        image = self.draw_mitochondria(rng, image, cell, points, inside)
-        draw_vesicles(rng, image, inside, self.vesicles[cell])
-        draw_inner_membranes(rng, image, inside)
-        image = image - 0.2 * dots(rng) * (inside > 4)  # ribosomes, and microtubules cut across
-        membrane = membrane * np.clip(1 + 0.2 * blur(rng, 25), 0.85, 1.4)
-        image = image - 0.35 * membrane
-        image = image - 0.2 * smudges(rng, membrane) - 0.25 * np.clip(blur(rng, 13) - 1.5, 0, 1)
-        image = ndimage.gaussian_filter(image, rng.uniform(0.6, 1.0))
-        stain = 1 + 0.08 * blur(rng, 90)
-        image = (image - 0.5) * stain * rng.uniform(0.8, 1.25) + 0.5 + 0.05 * blur(rng, 120) + rng.normal(0, 0.05)
-        noise = ndimage.gaussian_filter(rng.normal(size=image.shape), 0.7)
-        image += noise / noise.std() * rng.uniform(0.045, 0.075)
-        return np.uint8(np.clip(image * 255, 0, 255).round())
-
-    def draw_mitochondria(self, rng, image, cell, points, inside):
-        """Capsules with a rim and wavy cristae, each inside its own neurite."""
-        for body in self.mitochondria:
-            offset = points - body.centre
-            along = offset @ body.direction
-            across = np.sqrt(np.maximum((offset**2).sum(-1) - along**2, 0))
-            beyond = np.maximum(np.abs(along) - body.half_length, 0)
-            depth = np.minimum(body.radius - np.hypot(across, beyond), np.where(cell == body.neurite, inside - 3, -1))
-            if depth.max() < 2:
-                continue
-            cristae = np.sin(offset @ body.cristae + 1.5 * np.sin(offset @ body.bends) + body.phase)
-            rim = np.exp(-(((depth - 1.5) / 1.6) ** 2))
-            grey = body.grey + body.contrast * cristae - body.rim * rim + 0.05 * blur(rng, 1)
-            image = np.where(depth > 0, grey, image)
-        return image
-
-
-class Mitochondrion(NamedTuple):
-    """A capsule: where its axis lies, its size, its stain, and the waves of its cristae."""
-
-    centre: np.ndarray
-    direction: np.ndarray
-    half_length: float
-    radius: float
-    neurite: int
-    grey: float
-    contrast: float
-    rim: float
-    cristae: np.ndarray
-    bends: np.ndarray
-    phase: float
 
 
 def grow_neurites(rng):
@@ -177,7 +121,7 @@ def place_mitochondria(rng, axis, direction, radius, neurite):
     """Mitochondria along the axes of the wider tubes."""
     wide = np.flatnonzero((radius > 22) & np.all((axis > -40) & (axis < BOX + 40), axis=1))
     return [
-        Mitochondrion(
+        stain.Mitochondrion(
             centre=axis[i] + rng.normal(size=3) * radius[i] * 0.25,
             direction=direction[i],
             half_length=rng.uniform(10, 90),
@@ -192,30 +136,6 @@ def place_mitochondria(rng, axis, direction, radius, neurite):
         )
         for i in rng.choice(wide, min(len(wide), 220), replace=False)
     ]
-
-
-def draw_vesicles(rng, image, inside, density):
-    """Vesicles, some of them filled, in place; `density` is their chance at each pixel."""
-    for y, x in rng.integers(8, SIDE - 8, (3000, 2)):
-        radius = rng.uniform(3, 6)
-        if inside[y, x] > radius + 3 and rng.random() < density[y, x]:
-            core = 0.12 if rng.random() < 0.3 else -0.04
-            stamp(image, y, x, radius, ring=rng.uniform(0.09, 0.22), core=core)
-
-
-def draw_inner_membranes(rng, image, inside):
-    """Rings such as those of endosomes, in place."""
-    for y, x in rng.integers(20, SIDE - 20, (25, 2)):
-        if inside[y, x] > 14:
-            radius = rng.uniform(7, min(18, inside[y, x] - 4))
-            stamp(image, y, x, radius, ring=rng.uniform(0.08, 0.25), core=rng.uniform(-0.05, 0.08))
-
-
-def dots(rng):
-    """Small dark dots at random, up to 1."""
-    image = np.zeros((SIDE, SIDE))
-    image[tuple(rng.integers(0, SIDE, (2, 3500)))] = rng.uniform(0.2, 1, 3500)
-    return ndimage.gaussian_filter(image, 1.1) * 7.6
 
 
 def smear(distance, steepness):
@@ -248,29 +168,6 @@ def sample(grid, points, scale):
     """Interpolate a lattice at points (n, 3): an array (n, channels)."""
     where = ((points + MARGIN) / scale + 1).T
     return np.stack([ndimage.map_coordinates(channel, where, order=3, mode="nearest") for channel in grid], axis=1)
-
-
-def blur(rng, scale):
-    """Smooth noise of one section with standard deviation 1 and features of `scale` pixels."""
-    factor = max(1, scale / 3)
-    side = int(np.ceil(SIDE / factor)) + 1
-    noise = ndimage.gaussian_filter(rng.normal(size=(side, side)), scale / factor, mode="wrap")
-    return ndimage.zoom(noise / noise.std(), factor, order=1)[:SIDE, :SIDE]
-
-
-def smudges(rng, membrane):
-    """Dark densities along some membranes, as at synapses."""
-    spots = np.maximum(blur(rng, 9) - 2.2, 0)
-    return np.minimum(spots, 1) * ndimage.gaussian_filter(membrane, 3) * 2
-
-
-def stamp(image, y, x, radius, ring, core):
-    """Darken a ring, and its inside by `core`, in place."""
-    reach = int(radius + 4)
-    window = slice(max(y - reach, 0), min(y + reach + 1, SIDE)), slice(max(x - reach, 0), min(x + reach + 1, SIDE))
-    yy, xx = np.ogrid[window]
-    distance = np.hypot(yy - y, xx - x)
-    image[window] -= ring * np.exp(-(((distance - radius) / 1.5) ** 2)) + core * (distance < radius)
 
 
 def main(argv=None):
