@@ -222,6 +222,8 @@ def main(argv=None):
     try:
         from bioimageio.spec import save_bioimageio_package
 
+        if keras.backend.backend() != "tensorflow":
+            raise ValueError(f"packages are made with KERAS_BACKEND=tensorflow, found {keras.backend.backend()}.")
         if problems := options.writable(arguments.out.parent):
             raise ValueError(problems[0])
         with tempfile.TemporaryDirectory() as place, formats.whole_file(arguments.out) as temporary:

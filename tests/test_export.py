@@ -78,3 +78,12 @@ def test_users_mistakes_are_one_sentence(image_file, tmp_path, capsys):
         assert export.main([*map(str, arguments), "--out", str(tmp_path / "out.zip")]) == 2
         assert message in capsys.readouterr().err.splitlines()[-1]
         assert not (tmp_path / "out.zip").exists()
+
+
+def test_another_backend_is_one_sentence(image_file, tmp_path, monkeypatch, capsys):
+    record.save_network(build(2), tmp_path / "model.keras")
+    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
+    out = tmp_path / "out.zip"
+    assert export.main([str(tmp_path / "model.keras"), "--image", str(image_file), "--out", str(out)]) == 2
+    assert capsys.readouterr().err == "export.py: packages are made with KERAS_BACKEND=tensorflow, found jax.\n"
+    assert not out.exists()
