@@ -60,7 +60,7 @@ def save_weights(network, folder):
 
     network.predict_on_batch(np.zeros((1, 64, 64, network.input_shape[-1]), "float32"))  # an ONNX export needs a call
     onnx, saved_model = folder / "weights.onnx", folder / "saved_model"
-    # It fails now and then; tf2onnx goes on without it, and then an answer of one channel keeps an axis too many.
+    # Should it fail once, tf2onnx goes on, and an answer of one channel has an axis too many, as was seen once.
     tf2onnx.optimizer._optimizers.pop("reshape_optimizer", None)
     network.export(onnx, format="onnx", opset_version=OPSET, verbose=False)
     archive = keras.export.ExportArchive()

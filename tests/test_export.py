@@ -43,7 +43,7 @@ def test_a_package_passes_the_test_of_bioimageio_core(channels, image_file, tmp_
 
 @pytest.mark.parametrize("shape", [(64, 64), (96, 160)])
 def test_exported_weights_answer_as_the_network_at_other_sizes(shape, tmp_path, monkeypatch):
-    # As happens now and then: tf2onnx goes on without it.
+    # tf2onnx goes on without an optimizer that fails; this one, failing once, would leave an axis too many.
     first_call = iter([RecursionError])
     optimize = reshape_optimizer.ReshapeOptimizer.optimize
 

@@ -47,7 +47,7 @@ class Mitochondrion(NamedTuple):
 
 
 class Stain:
-    """How dark and how granular each neurite of a volume is; `paint` draws a section of it."""
+    """How dark and how granular each of the `count` neurites of a volume is; `paint` draws a section of it."""
 
     def __init__(self, rng, count):
         glia = rng.random(count) < 0.18  # dark and granular
