@@ -33,8 +33,8 @@ class Crops(keras.utils.PyDataset):
         Where the random numbers begin.
     workers : int
         Threads that make batches while the network trains.
-    border_weight : float
-        The `w0` of `weigh_borders`; 0 weighs all pixels alike.
+    border_weight, border_sigma : float
+        The `w0` and `sigma` of `weigh_borders`; a weight of 0 weighs all pixels alike.
     share : hosts.Share
         Which part of a batch this process makes.
     **variations
@@ -56,6 +56,7 @@ class Crops(keras.utils.PyDataset):
         seed=0,
         workers=WORKERS,
         border_weight=0.0,
+        border_sigma=5.0,
         share=hosts.ALONE,
         **variations,
     ):
@@ -63,7 +64,8 @@ class Crops(keras.utils.PyDataset):
         self.images = images
         self.targets = [label[..., np.newaxis] for label in labels]
         if border_weight:
-            self.targets = [np.dstack([label, weigh_borders(label > 0, border_weight)]) for label in labels]
+            borders = (weigh_borders(label > 0, border_weight, border_sigma) for label in labels)
+            self.targets = [np.dstack(pair) for pair in zip(labels, borders, strict=True)]
         self.crop, self.steps = crop, steps
         self.places = range(batch_size)[share.of(batch_size)]
         self.seed, self.epoch = seed, 0

@@ -59,7 +59,8 @@ def train(arguments, share=hosts.ALONE, callbacks=()):
         )
     epoch = int(network.optimizer.iterations) // arguments.steps_per_epoch
     size = arguments.crop, arguments.batch_size, arguments.steps_per_epoch
-    variations = {name: getattr(arguments, name) for name in ("turns", "grey", "elastic", "border_weight")}
+    names = ("turns", "grey", "elastic", "border_weight", "border_sigma")
+    variations = {name: getattr(arguments, name) for name in names}
     crops = batches.Crops(images[training], labels[training], *size, arguments.seed, share=share, **variations)
     sections = batches.Sections(images[held_out], labels[held_out], 2**arguments.depth, share)
     first = [record.Record(run, epoch), record.Learning(labels[held_out])]

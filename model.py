@@ -14,8 +14,8 @@ And where the training in main.py does, by what benchmarks/LOG.md found:
 
 - width 12 in place of 64; Adam along a cosine in place of SGD with a momentum of 0.99; four crops a step in place of
   one tile as large as fits;
-- all pixels weigh the same (`--border-weight 10` is the paper's map, without its balance of classes); cells.py keeps
-  neighbours apart instead;
+- all pixels weigh the same (`--border-weight 10 --border-sigma 5` is the paper's map, without its balance of classes);
+  cells.py keeps neighbours apart instead;
 - no elastic deformation (`--elastic 10` is the paper's); affine transforms, the eight flips and rotations, and noise;
 - an image is predicted whole or in tiles that overlap as far as the network looks, padded by reflection, and averaged
   over its eight flips and rotations; the paper's average is over seven rotations.

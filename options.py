@@ -47,6 +47,7 @@ def parse(argv, description):
     )
     add("--elastic", type=natural, default=0, help="pixels of elastic deformation; 10 in the paper")
     add("--border-weight", type=natural, default=0, help="w0 of narrow borders between cells; 10 in the paper")
+    add("--border-sigma", type=positive, default=5, help="sigma in pixels, by which a border is narrow; 5 in the paper")
     add("--validation-fraction", type=share, default=0.2, help="share of train/ held out, its last sections")
     add("--seed", type=natural, default=0, help="of weights, crops and dropout")
     add("--run", type=Path, help="folder of the run; runs/<name of the data folder> if none is named")

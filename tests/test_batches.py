@@ -67,11 +67,12 @@ def test_sections_are_padded_and_weighed():
     np.testing.assert_array_equal(sections[1][0][0, :, :4], images[1])
 
 
-def test_border_weights_by_hand():
+@pytest.mark.parametrize("sigma", [2, 5])
+def test_border_weights_by_hand(sigma):
     # Two cells of one row, three pixels of membrane between them: the distances to both add up to 4 everywhere there.
     label = np.array([[True, False, False, False, True]])
-    expected = np.array([[1, *[1 + 10 * np.exp(-(4**2) / (2 * 5**2))] * 3, 1]])
-    np.testing.assert_allclose(batches.weigh_borders(label, 10), expected / expected.mean(), rtol=1e-6)
+    expected = np.array([[1, *[1 + 10 * np.exp(-(4**2) / (2 * sigma**2))] * 3, 1]])
+    np.testing.assert_allclose(batches.weigh_borders(label, 10, sigma), expected / expected.mean(), rtol=1e-6)
 
 
 def test_border_weights_fall_with_the_width_and_need_two_cells():
@@ -88,3 +89,5 @@ def test_crops_carry_border_weights_that_belong_to_the_labels():
         _, label, weight = crops(border_weight=10)[i]
         assert weight.shape == label.shape
         assert weight[label == 0].mean() > weight[label == 1].max()
+    narrower = crops(border_weight=10, border_sigma=2)[5][2]
+    assert narrower.max() / narrower.min() < weight.max() / weight.min()

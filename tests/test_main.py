@@ -187,7 +187,8 @@ def test_too_little_memory_is_one_sentence(train, monkeypatch, capsys):
 
 
 def test_the_papers_options_train_too(train):
-    assert train("--elastic", "3", "--border-weight", "10", "--no-turns", "--no-grey", "--epochs", "1") == 0
+    borders = "--border-weight", "10", "--border-sigma", "3"
+    assert train("--elastic", "3", *borders, "--no-turns", "--no-grey", "--epochs", "1") == 0
 
 
 def test_mixed_precision_trains_in_bfloat16_and_predicts_in_float32_on_a_processor(train, tmp_path):
