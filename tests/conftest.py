@@ -67,11 +67,11 @@ def free_port():
 
 
 @contextmanager
-def serve_app(*arguments):
-    """Run app.py in a process of its own: the address, once it answers."""
+def serve_app(*arguments, folder=REPOSITORY):
+    """Run the app.py of a folder in a process of its own: the address, once it answers."""
     port = free_port()
     command = [sys.executable, "app.py", *arguments, "--port", str(port)]
-    with subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.DEVNULL) as process:
+    with subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL) as process:
         until = time.monotonic() + 120
         while time.monotonic() < until and process.poll() is None:
             with socket.socket() as probe:

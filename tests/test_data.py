@@ -1,8 +1,14 @@
 import numpy as np
 import pytest
-from conftest import save
+from conftest import REPOSITORY, save
 
 import data
+
+
+def test_the_folder_of_the_data_does_not_take_the_place_of_the_module():
+    """`data/__init__.py` would: `import data` would then find the folder."""
+    assert data.__file__ == str(REPOSITORY / "data.py")
+    assert not (REPOSITORY / "data" / "__init__.py").exists()
 
 
 def test_read_image_scales_by_dtype_not_by_content(tmp_path):
