@@ -8,8 +8,8 @@ import numpy as np
 from scipy import ndimage
 
 import data
+import geometry
 import hosts
-import tiles
 
 WORKERS = min(8, os.cpu_count() or 1)
 
@@ -133,7 +133,7 @@ class Sections(keras.utils.PyDataset):
         super().__init__()
         self.images, self.labels, self.share = images, labels, share
         sides = np.max([image.shape[:2] for image in images], axis=0)
-        self.height, self.width = (int(tiles.round_up(side, multiple)) for side in sides)
+        self.height, self.width = (int(geometry.round_up(side, multiple)) for side in sides)
 
     def __len__(self):
         return math.ceil(len(self.images) / self.share.devices)

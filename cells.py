@@ -8,15 +8,13 @@ Source: watershed from sure pixels, then merging by mean boundary probability, a
 Nunez-Iglesias et al., "Machine learning of hierarchical clustering to segment 2D and 3D images", PLoS ONE 2013.
 """
 
-import itertools
-
 import numpy as np
 from scipy import ndimage
 from skimage import graph
 from skimage.segmentation import watershed
 
 import challenge
-import tiles
+import geometry
 
 THRESHOLD = 0.5
 SMOOTHING = 1
@@ -48,9 +46,7 @@ def to_mask(probability, border=NO_LINES, threshold=THRESHOLD):
     """
     inside = probability > threshold
     if border < 1:
-        axes = (list(tiles.cut(length, BLOCK, OVERLAP, 1)) for length in probability.shape)
-        for place in itertools.product(*axes):
-            window, inner, outer = zip(*place, strict=True)
+        for window, inner, outer in geometry.cut_image(probability.shape, BLOCK, OVERLAP):
             inside[outer] &= ~outlines(find_cells(probability[window], border))[inner]
     return inside
 

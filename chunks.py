@@ -24,6 +24,7 @@ import zarr
 from tqdm import tqdm
 
 import data
+import geometry
 import predict
 import record
 import tiles
@@ -74,7 +75,7 @@ def predict_volume(text, out, job, tile=None, scheduler=None):
     data.check_range(np.zeros(1, volume.dtype), volume.path)
     multiple = tiles.size_multiple(network)
     halo = tiles.find_halo(network)
-    tile = tiles.round_up(max(tile or tiles.fitting_tile(network), halo), multiple)
+    tile = geometry.round_up(max(tile or tiles.fitting_tile(network), halo), multiple)
     stamp = {"volume": volume.path.name, "array": volume.name, "shape": list(volume.shape), "tile": tile}
     stamp |= job._asdict() | {"model": hashlib.sha256(job.model.read_bytes()).hexdigest()}
     dtype = np.dtype("float32") if job.probability else predict.mask_dtype(network, settings)

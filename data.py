@@ -22,6 +22,7 @@ from scipy import ndimage
 
 import folders
 import formats
+import geometry
 
 # What the same tissue may look like in another section. Shears and rotations are in degrees, and keep the membranes'
 # look.
@@ -184,19 +185,8 @@ def augment(image, label, rng, turns=True, grey=True, elastic=0.0):
         noise = rng.standard_normal(image.shape, dtype="float32")
         noise *= np.float32(rng.uniform(0, NOISE))
         image = image * contrast + (image.mean() * (1 - contrast) + brightness) + noise
-    k = rng.integers(8) if turns else 0
-    return turn(image, k), turn(label.astype("float32"), k)
-
-
-def turn(image, k):
-    """The k-th of the eight flips and rotations of an array (height, width, ...)."""
-    return np.rot90(image[:, ::-1] if k >= 4 else image, k % 4)
-
-
-def turn_back(image, k):
-    """Undo `turn`."""
-    image = np.rot90(image, -(k % 4))
-    return image[:, ::-1] if k >= 4 else image
+    k = rng.integers(geometry.TURNS) if turns else 0
+    return geometry.turn(image, k), geometry.turn(label.astype("float32"), k)
 
 
 def draw_transform(generator, shape, rng):

@@ -4,7 +4,6 @@ A tile begins and ends on the network's pooling grid, and is predicted with a ha
 the network looks from there. Only where the image ends do tiles end without a halo, as the image itself does.
 """
 
-import itertools
 import math
 import sys
 
@@ -13,6 +12,7 @@ import numpy as np
 from tqdm import tqdm
 
 import data
+import geometry
 import hosts
 
 TILE, SMALLEST = 2560, 256
@@ -66,16 +66,14 @@ def predict_each(network, image, flips, tile):
     """What `predict_tiles` yields, with tiles of that size."""
     multiple = size_multiple(network)
     halo = find_halo(network) if max(image.shape[:2]) > tile else 0
-    axes = (list(cut(length, round_up(tile, multiple), halo, multiple)) for length in image.shape[:2])
-    places = list(itertools.product(*axes))
-    for place in tqdm(places, desc="Tiles", unit="tile", leave=False, disable=len(places) == 1):
-        window, inner, outer = zip(*place, strict=True)
+    tiles = geometry.cut_image(image.shape[:2], geometry.round_up(tile, multiple), halo, multiple)
+    for window, inner, outer in tqdm(tiles, desc="Tiles", unit="tile", leave=False, disable=len(tiles) == 1):
         part = data.scale(image[window])
         missing = [(0, side.stop - side.start - length) for side, length in zip(window, part.shape[:2], strict=True)]
         part = np.pad(part, [*missing, (0, 0)], mode="symmetric")
         if flips:
-            turned = (predict_window(network, data.turn(part, k)) for k in range(8))
-            yield np.mean([data.turn_back(inside, k) for k, inside in enumerate(turned)], axis=0), inner, outer
+            turned = (predict_window(network, geometry.turn(part, k)) for k in range(geometry.TURNS))
+            yield np.mean([geometry.turn_back(inside, k) for k, inside in enumerate(turned)], axis=0), inner, outer
         else:
             yield predict_window(network, part), inner, outer
 
@@ -152,7 +150,7 @@ def find_halo(network):
         reach = math.ceil((beyond.get(id(layer.output), 0) * down + sideways) / up)
         for tensor in keras.tree.flatten(layer.input):
             beyond[id(tensor)] = max(reach, beyond.get(id(tensor), 0))
-    return round_up(beyond[id(network.inputs[0])], size_multiple(network))
+    return geometry.round_up(beyond[id(network.inputs[0])], size_multiple(network))
 
 
 def fitting_tile(network):
@@ -176,38 +174,3 @@ def fitting_tile(network):
         widest = max(widest, layer.output.shape[-1] / step**2)
     side = math.isqrt(int(WIDEST / widest)) // multiple * multiple - 2 * halo
     return min(TILE, max(SMALLEST, side))
-
-
-def cut(length, tile, halo, multiple):
-    """Cut one axis of an image into tiles, as few as possible and equal.
-
-    Parameters
-    ----------
-    length : int
-        That of the axis; the last window reaches beyond it, to the next multiple.
-    tile : int
-        Side of a tile at most, a multiple of `multiple`.
-    halo : int
-        How much of the image is predicted on either side of a tile, a multiple of `multiple`.
-
-    Yields
-    ------
-    window, inner, outer : slices
-        What is to be predicted of the image, where the tile is in that, and where it is in the image. All windows are
-        of one size, and begin at multiples.
-    """
-    padded = round_up(length, multiple)
-    count = max(1, math.ceil((padded - 2 * halo) / tile))
-    side = round_up(math.ceil((padded + 2 * halo * (count - 1)) / count), multiple)
-    step = side - 2 * halo
-    count = max(1, math.ceil((padded - 2 * halo) / step)) if count > 1 else 1
-    for k in range(count):
-        start = min(k * step, padded - side)
-        first = k * step + halo if k else 0
-        last = (k + 1) * step + halo if k < count - 1 else length
-        yield slice(start, start + side), slice(first - start, last - start), slice(first, last)
-
-
-def round_up(number, multiple):
-    """The least multiple that is not below a number."""
-    return -(-number // multiple) * multiple

@@ -71,14 +71,6 @@ def test_variations_can_be_left_out(monkeypatch):
     assert not np.array_equal(data.augment(image, label, np.random.default_rng(0), turns=False)[0], image)
 
 
-def test_the_eight_turns_differ_and_can_be_undone():
-    image = np.arange(6).reshape(2, 3, 1)
-    turned = [data.turn(image, k) for k in range(8)]
-    assert len({(array.shape, array.tobytes()) for array in turned}) == 8
-    for k, array in enumerate(turned):
-        np.testing.assert_array_equal(data.turn_back(array, k), image)
-
-
 def test_elastic_deformation_moves_image_and_label_alike_by_so_many_pixels():
     rows = np.mgrid[:60, :60][0].astype("float32")[..., np.newaxis]
     moves = []

@@ -2,6 +2,7 @@ import keras
 import numpy as np
 import pytest
 
+import geometry
 import predict
 import tiles
 from model import unet
@@ -39,8 +40,8 @@ def test_the_halo_is_as_wide_as_one_changed_pixel_is_seen_from_an_edge_of_the_gr
             changed[y, edge] += 100
             if np.any(predict.predict(network, changed, flips=False)[inside] != before[inside]):
                 seen[name] = distance
-    assert tiles.find_halo(network) == tiles.round_up(seen["above"], multiple)
-    assert tiles.find_halo(network) == tiles.round_up(seen["below"], multiple)
+    assert tiles.find_halo(network) == geometry.round_up(seen["above"], multiple)
+    assert tiles.find_halo(network) == geometry.round_up(seen["below"], multiple)
 
 
 def test_halo_by_hand():
@@ -115,27 +116,3 @@ def test_flips_are_averaged_in_tiles_too():
     image = np.random.default_rng(1).random((70, 90, 1), "float32")
     whole = predict.predict(network, image, flips=True, tile=10_000)
     np.testing.assert_allclose(predict.predict(network, image, flips=True, tile=32), whole, atol=1e-5)
-
-
-@pytest.mark.parametrize(
-    ("length", "tile", "halo"), [(50, 16, 8), (75, 16, 8), (400, 24, 40), (16, 16, 0), (1003, 8, 4)]
-)
-def test_cut_covers_each_pixel_once_on_the_grid(length, tile, halo):
-    end = 0
-    sides = set()
-    for window, inner, outer in tiles.cut(length, tile, halo, multiple=4):
-        assert outer.start == end < outer.stop
-        end = outer.stop
-        sides.add(window.stop - window.start)
-        assert window.start % 4 == 0
-        assert (window.start + inner.start, window.start + inner.stop) == (outer.start, outer.stop)
-        assert outer.start == 0 or inner.start >= halo
-        assert outer.stop == length or window.stop - outer.stop >= halo
-    assert end == length
-    assert len(sides) == 1
-    assert sides.pop() <= tile + 2 * halo
-
-
-def test_cut_makes_the_most_of_the_images_ends():
-    # Two tiles of 64 and a halo on one side of each cover 128 pixels, in windows of 64 + 16.
-    assert [window for window, _, _ in tiles.cut(128, 64, 16, 4)] == [slice(0, 80), slice(48, 128)]
