@@ -8,8 +8,8 @@ import numpy as np
 from scipy import ndimage
 
 import data
+import devices
 import geometry
-import hosts
 
 WORKERS = min(8, os.cpu_count() or 1)
 
@@ -35,7 +35,7 @@ class Crops(keras.utils.PyDataset):
         Threads that make batches while the network trains.
     border_weight, border_sigma : float
         The `w0` and `sigma` of `weigh_borders`; a weight of 0 weighs all pixels alike.
-    share : hosts.Share
+    group : devices.Group
         Which part of a batch this process makes.
     **variations
         Those of `data.augment`.
@@ -57,7 +57,7 @@ class Crops(keras.utils.PyDataset):
         workers=WORKERS,
         border_weight=0.0,
         border_sigma=5.0,
-        share=hosts.ALONE,
+        group=devices.ALONE,
         **variations,
     ):
         super().__init__(workers=workers)
@@ -67,7 +67,7 @@ class Crops(keras.utils.PyDataset):
             borders = (weigh_borders(label > 0, border_weight, border_sigma) for label in labels)
             self.targets = [np.dstack(pair) for pair in zip(labels, borders, strict=True)]
         self.crop, self.steps = crop, steps
-        self.places = range(batch_size)[share.of(batch_size)]
+        self.places = range(batch_size)[group.part_of(batch_size)]
         self.seed, self.epoch = seed, 0
         self.variations = variations
 
@@ -121,7 +121,7 @@ class Sections(keras.utils.PyDataset):
         As for `Crops`.
     multiple : int
         What height and width have to be divisible by.
-    share : hosts.Share
+    group : devices.Group
         Which part of a batch this process makes.
 
     Yields
@@ -129,18 +129,18 @@ class Sections(keras.utils.PyDataset):
     float32 (1, height, width, channels), float32 (1, height, width, 1) and the weights, like the labels
     """
 
-    def __init__(self, images, labels, multiple, share=hosts.ALONE):
+    def __init__(self, images, labels, multiple, group=devices.ALONE):
         super().__init__()
-        self.images, self.labels, self.share = images, labels, share
+        self.images, self.labels, self.group = images, labels, group
         sides = np.max([image.shape[:2] for image in images], axis=0)
         self.height, self.width = (int(geometry.round_up(side, multiple)) for side in sides)
 
     def __len__(self):
-        return math.ceil(len(self.images) / self.share.devices)
+        return math.ceil(len(self.images) / self.group.devices)
 
     def __getitem__(self, index):
-        devices = self.share.devices
-        places = range(index * devices, (index + 1) * devices)[self.share.of(devices)]
+        devices = self.group.devices
+        places = range(index * devices, (index + 1) * devices)[self.group.part_of(devices)]
         return tuple(map(np.stack, zip(*map(self.pad, places), strict=True)))
 
     def pad(self, place):
@@ -152,7 +152,7 @@ class Sections(keras.utils.PyDataset):
         label = np.pad(self.labels[i][..., np.newaxis].astype("float32"), margin)
         weight = np.pad(np.ones((height, width, 1), "float32"), margin)
         # Keras divides by all places there are.
-        share = (place == i) * len(self) * self.share.devices / len(self.images)
+        share = (place == i) * len(self) * self.group.devices / len(self.images)
         return image, label, weight * np.float32(share / weight.mean())
 
 

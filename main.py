@@ -14,9 +14,9 @@ import keras
 
 import batches
 import data
+import devices
 import figures
 import folders
-import hosts
 import metrics
 import model
 import options
@@ -25,7 +25,7 @@ import record
 import watch
 
 
-def train(arguments, share=hosts.ALONE, callbacks=()):
+def train(arguments, group=devices.ALONE, callbacks=()):
     """The first half of the recipe: load, split, build, fit.
 
     Leaves the network with the lowest held-out loss in `arguments.run`. `callbacks` join the recipe's own.
@@ -33,12 +33,12 @@ def train(arguments, share=hosts.ALONE, callbacks=()):
     run = arguments.run
     keras.utils.set_random_seed(arguments.seed)
     if arguments.mixed_precision is None:
-        arguments.mixed_precision = hosts.has_bfloat16()
+        arguments.mixed_precision = devices.has_bfloat16()
     keras.config.set_dtype_policy("mixed_bfloat16" if arguments.mixed_precision else "float32")
     stems, images, labels, values = data.read_pairs(arguments.data / "train")
     training, held_out = data.split(len(stems), arguments.validation_fraction)
-    if share.process == 0:
-        print(f"Training on {record.device()}; held out: {', '.join(stems[held_out])}.")
+    if group.rank == 0:
+        print(f"Training on {devices.name_device()}; held out: {', '.join(stems[held_out])}.")
 
     if arguments.resume:
         network = keras.saving.load_model(run / "last.keras")
@@ -61,18 +61,18 @@ def train(arguments, share=hosts.ALONE, callbacks=()):
     size = arguments.crop, arguments.batch_size, arguments.steps_per_epoch
     names = ("turns", "grey", "elastic", "border_weight", "border_sigma")
     variations = {name: getattr(arguments, name) for name in names}
-    crops = batches.Crops(images[training], labels[training], *size, arguments.seed, share=share, **variations)
-    sections = batches.Sections(images[held_out], labels[held_out], 2**arguments.depth, share)
+    crops = batches.Crops(images[training], labels[training], *size, arguments.seed, group=group, **variations)
+    sections = batches.Sections(images[held_out], labels[held_out], 2**arguments.depth, group)
     first = [record.Record(run, epoch), record.Learning(labels[held_out])]
-    first += watch.callbacks(run, images[held_out][0], labels[held_out][0], share, arguments.tensorboard)
+    first += watch.callbacks(run, images[held_out][0], labels[held_out][0], group, arguments.tensorboard)
     network.fit(
         crops,
         validation_data=sections,
         initial_epoch=epoch,
         epochs=arguments.epochs,
-        callbacks=[batches.FollowEpochs(crops), *(first if share.process == 0 else []), *callbacks],
+        callbacks=[batches.FollowEpochs(crops), *(first if group.rank == 0 else []), *callbacks],
         shuffle=False,
-        verbose="auto" if share.process == 0 else 0,
+        verbose="auto" if group.rank == 0 else 0,
     )
 
 
@@ -102,19 +102,19 @@ def evaluate(arguments):
 def main(argv=None):
     arguments = options.parse(argv, __doc__)
     try:
-        share = hosts.join()
-        problems = options.find_problems(arguments, share)
+        group = devices.join()
+        problems = options.find_problems(arguments, group)
     except ValueError as error:
         problems = [f"main.py: {error}"]
     if problems:
         print(*problems, sep="\n", file=sys.stderr)
         return 2
     try:
-        with hosts.together(share):
-            if share.process == 0:
+        with devices.together(group):
+            if group.rank == 0:
                 record.open_run(arguments.run, vars(arguments))
-            train(arguments, share)
-        if share.process > 0:
+            train(arguments, group)
+        if group.rank > 0:
             return 0
         scores = evaluate(arguments)
     except KeyboardInterrupt:
@@ -125,7 +125,7 @@ def main(argv=None):
         print(f"\nmain.py: {reason} {record.state(arguments.run)}", file=sys.stderr)
         return 2
     except Exception as error:
-        if not hosts.is_out_of_memory(error):
+        if not devices.is_out_of_memory(error):
             raise
         mend = "Start again with a smaller --batch-size, --crop or --width."
         print(f"\nmain.py: the memory does not suffice. {mend}", file=sys.stderr)

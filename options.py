@@ -48,7 +48,7 @@ def parse(argv, description):
     add("--elastic", type=natural, default=0, help="pixels of elastic deformation; 10 in the paper")
     add("--border-weight", type=natural, default=0, help="w0 of narrow borders between cells; 10 in the paper")
     add("--border-sigma", type=positive, default=5, help="sigma in pixels, by which a border is narrow; 5 in the paper")
-    add("--validation-fraction", type=share, default=0.2, help="share of train/ held out, its last sections")
+    add("--validation-fraction", type=fraction, default=0.2, help="share of train/ held out, its last sections")
     add("--seed", type=natural, default=0, help="of weights, crops and dropout")
     add("--run", type=Path, help="folder of the run; runs/<name of the data folder> if none is named")
     how = "compute in bfloat16, with weights in float32; if neither is said, on GPUs that are made for it"
@@ -63,14 +63,14 @@ def parse(argv, description):
     return arguments
 
 
-def find_problems(arguments, share):
+def find_problems(arguments, group):
     """List everything that would stop a run of main.py, before it starts."""
     problems = check.dataset(arguments.data, arguments.validation_fraction, arguments.crop)
     problems += writable(arguments.run) + writable(arguments.data / "test")
     if arguments.crop % 2**arguments.depth:
         problems.append(f"--crop {arguments.crop}: not divisible by 2^{arguments.depth}, as --depth needs.")
-    if arguments.batch_size % share.devices:
-        problems.append(f"--batch-size {arguments.batch_size}: cannot be shared evenly by {share.devices} devices.")
+    if arguments.batch_size % group.devices:
+        problems.append(f"--batch-size {arguments.batch_size}: cannot be shared evenly by {group.devices} devices.")
     if arguments.resume:
         problems += record.find_differences(arguments.run, vars(arguments))
     elif arguments.weights:
@@ -121,7 +121,7 @@ def natural(text):
     return int(text)
 
 
-def share(text):
+def fraction(text):
     """A float between 0 and 1, for argparse."""
     if not 0 < float(text) < 1:
         raise argparse.ArgumentTypeError(f"expected a number between 0 and 1, found {text}")

@@ -7,18 +7,16 @@ scores).
 
 import csv
 import json
-import platform
 import time
 import zipfile
-from importlib.metadata import version
 from pathlib import Path
 
 import keras
 import numpy as np
 
 import cells
+import devices
 import formats
-import hosts
 import metrics
 
 SETTINGS = "settings.json"
@@ -84,7 +82,7 @@ class Learning(keras.callbacks.Callback):
 
 def save_network(network, path, **settings):
     """Save a network, whole or not at all, with the settings of its masks beside it in the archive."""
-    with formats.whole_file(path) as temporary, hosts.alone():
+    with formats.whole_file(path) as temporary, devices.undistributed():
         network.save(temporary)
         with zipfile.ZipFile(temporary, "a") as archive:
             archive.writestr(SETTINGS, json.dumps(settings))
@@ -123,7 +121,7 @@ def load_network(file):
     shapes = network.input_shape, network.output_shape
     if any(len(shape) != 4 for shape in shapes) or shapes[0][-1] not in (1, 3):
         raise ValueError(f"{file}: expected a network from images to probabilities, found shapes {shapes}.")
-    if not hosts.has_bfloat16():
+    if not devices.has_bfloat16():
         network = in_float32(network)
     numbers = list(range(shapes[1][-1]))
     return network, {"border": cells.NO_LINES, "values": numbers, "palette": None, **read_settings(file)}
@@ -184,13 +182,10 @@ def open_run(run, arguments):
 
 def write_summary(run, arguments, **results):
     """Write run.json: the arguments, what they ran on, and the results so far."""
-    backend = keras.backend.backend()
-    packages = ["keras", backend, "numpy", "scipy", "scikit-image"]
     summary = {
         "arguments": plain(arguments),
         "seed": arguments["seed"],
-        "device": device(),
-        "versions": {"python": platform.python_version(), **{name: version(name) for name in packages}},
+        **devices.describe(),
         **results,
     }
     with formats.whole_file(run / "run.json") as temporary:
@@ -236,9 +231,3 @@ def state(run):
     if not (run / "last.keras").is_file():
         return "No epoch had finished."
     return f"{len(read_history(run / 'history.csv'))} epochs are kept in {run}; --resume goes on from there."
-
-
-def device():
-    """Where Keras computes and with what, found by asking a tensor: "CPU:0 (tensorflow)"."""
-    place = str(keras.ops.zeros(1).device).split("device:")[-1]
-    return f"{place} ({keras.backend.backend()})"

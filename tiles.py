@@ -12,8 +12,8 @@ import numpy as np
 from tqdm import tqdm
 
 import data
+import devices
 import geometry
-import hosts
 
 TILE, SMALLEST = 2560, 256
 WIDEST = 190_000_000  # values that one layer may hold, 0.7 GiB of float32: those of `TILE` at width 12
@@ -54,7 +54,7 @@ def predict_tiles(network, image, flips=True, tile=None):
             yield from predict_each(network, image, flips, tile)
             return
         except Exception as error:
-            if not hosts.is_out_of_memory(error):
+            if not devices.is_out_of_memory(error):
                 raise
         tile = min(tile, side) // 2
         if tile < SMALLEST:

@@ -8,7 +8,7 @@ import predict
 import record
 
 
-def callbacks(run, image, label, share, tensorboard=False):
+def callbacks(run, image, label, group, tensorboard=False):
     """The callbacks that keep a run's pictures, and on request its TensorBoard, up to date.
 
     Parameters
@@ -17,11 +17,11 @@ def callbacks(run, image, label, share, tensorboard=False):
         Folder of the run, whose history.csv an earlier callback writes.
     image, label : arrays
         A held-out section, as in `batches.Sections`.
-    share : hosts.Share
+    group : devices.Group
         With several devices there are no overlays: they would need all of them at once.
     tensorboard : bool
     """
-    watching = [Pictures(run, image, label, share.devices == 1, tensorboard)]
+    watching = [Pictures(run, image, label, group.devices == 1, tensorboard)]
     if tensorboard:
         watching.append(keras.callbacks.TensorBoard(run / "tensorboard", write_graph=False))
     return watching

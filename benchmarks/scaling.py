@@ -28,14 +28,14 @@ def work(arguments):
     import keras
     import numpy as np
 
-    import hosts
+    import devices
     from model import unet
 
-    share = hosts.join()
+    group = devices.join()
     keras.utils.set_random_seed(0)
     network = unet(width=arguments.width, depth=arguments.depth)
     network.compile("adam", "binary_crossentropy")
-    rng = np.random.default_rng(share.process)
+    rng = np.random.default_rng(group.rank)
     shape = (arguments.batch_size, arguments.crop, arguments.crop, 1)
     images, labels = rng.random(shape, "float32"), (rng.random(shape) > 0.5).astype("float32")
     seconds = []
@@ -44,7 +44,7 @@ def work(arguments):
         network.train_on_batch(images, labels)
         seconds.append(time.perf_counter() - begun)
     print(json.dumps({"seconds": float(np.median(seconds[2:])), "bytes": 4 * network.count_params()}))
-    with hosts.together(share):
+    with devices.together(group):
         pass
 
 

@@ -4,8 +4,8 @@ from conftest import draw_section
 from PIL import Image
 from test_tiles import build
 
+import devices
 import figures
-import hosts
 import record
 import watch
 
@@ -38,7 +38,7 @@ def test_pictures_follow_each_epoch(tmp_path):
 
 
 def test_no_overlay_where_it_would_need_every_device(tmp_path):
-    run_epochs(tmp_path, build(2), watch.callbacks(tmp_path, *section(), hosts.Share(0, 2, 2)), 1)
+    run_epochs(tmp_path, build(2), watch.callbacks(tmp_path, *section(), devices.Group(0, 2, 2)), 1)
     assert (tmp_path / "curves.png").is_file()
     assert not (tmp_path / "overlay.png").exists()
 
@@ -47,7 +47,7 @@ def test_tensorboard_gets_scalars_and_overlays(tmp_path):
     image, label = section()
     network = build(2)
     network.compile("sgd", "binary_crossentropy", metrics=["accuracy"])
-    watching = watch.callbacks(tmp_path, image, label, hosts.ALONE, tensorboard=True)
+    watching = watch.callbacks(tmp_path, image, label, devices.ALONE, tensorboard=True)
     batch = image[np.newaxis], label[np.newaxis, ..., np.newaxis].astype("float32")
     callbacks = [record.Record(tmp_path), *watching]
     network.fit(*batch, validation_data=batch, epochs=2, callbacks=callbacks, verbose=0)

@@ -1,4 +1,4 @@
-"""Training on every device of one host, or of several hosts at once.
+"""The devices that Keras computes on: one, those of several hosts at once, their precision and their memory.
 
 The processes are told of each other by the environment variables of `keras.distribution.initialize`:
 
@@ -10,10 +10,12 @@ and so are its gradient, the statistics of its normalisation and the learning ra
 """
 
 import os
+import platform
 import re
 import sys
 import traceback
 from contextlib import contextmanager
+from importlib.metadata import version
 from typing import NamedTuple
 
 import keras
@@ -23,20 +25,20 @@ CONNECTION = re.compile("gloo|nccl|peer|socket|coordination|heartbeat|UNAVAILABL
 OUT_OF_MEMORY = re.compile("ResourceExhausted|RESOURCE_EXHAUSTED|OutOfMemory|MemoryError|out of memory")
 
 
-class Share(NamedTuple):
-    """Which part of the work is that of this process."""
+class Group(NamedTuple):
+    """The processes that train together, and which of them this is."""
 
-    process: int = 0
-    processes: int = 1
+    rank: int = 0
+    size: int = 1
     devices: int = 1  # of all processes
 
-    def of(self, count):
-        """The places in a batch of `count` that are this process's own: a slice."""
-        size = count // self.processes
-        return slice(self.process * size, (self.process + 1) * size)
+    def part_of(self, count):
+        """Which of the `count` images of a batch this process makes: a slice."""
+        size = count // self.size
+        return slice(self.rank * size, (self.rank + 1) * size)
 
 
-ALONE = Share()
+ALONE = Group()
 
 
 def join():
@@ -46,7 +48,7 @@ def join():
 
     Returns
     -------
-    Share
+    Group
 
     Raises
     ------
@@ -67,11 +69,11 @@ def join():
 
     if jax.device_count() > 1:
         keras.distribution.set_distribution(keras.distribution.DataParallel(auto_shard_dataset=False))
-    return Share(jax.process_index(), jax.process_count(), jax.device_count())
+    return Group(jax.process_index(), jax.process_count(), jax.device_count())
 
 
 @contextmanager
-def alone():
+def undistributed():
     """For what one process does without the others, such as to save: Keras makes variables then, for this one only."""
     shared = keras.distribution.distribution()
     keras.distribution.set_distribution(None)
@@ -82,7 +84,7 @@ def alone():
 
 
 @contextmanager
-def together(share):
+def together(group):
     """For as long as the processes work together; what follows is of this process alone.
 
     If another one is gone, or this one fails, it ends at once, with a message and the exit code 2.
@@ -90,18 +92,18 @@ def together(share):
     try:
         yield
     except (Exception, KeyboardInterrupt) as error:  # the backends raise anything when a connection ends
-        if share.processes == 1:
+        if group.size == 1:
             raise
         if not isinstance(error, KeyboardInterrupt | OSError) and not CONNECTION.search(str(error)):
             traceback.print_exc()  # a fault of ours
         reason = str(error).splitlines()[0] if str(error) else "stopped"
-        print(f"\nmain.py: process {share.process}: the work with the others ended ({reason}).", file=sys.stderr)
+        print(f"\nmain.py: process {group.rank}: the work with the others ended ({reason}).", file=sys.stderr)
         print("Start all processes again with --resume: they go on after the last finished epoch.", file=sys.stderr)
         sys.stderr.flush()
         os._exit(2)  # the usual end would wait for the others
-    if share.devices > 1:
+    if group.devices > 1:
         keras.distribution.set_distribution(None)
-    if share.processes > 1:
+    if group.size > 1:
         import jax
 
         jax.distributed.shutdown()
@@ -127,6 +129,30 @@ def has_bfloat16():
     return bool(capabilities) and all(capability and capability >= (8, 0) for capability in capabilities)
 
 
+@contextmanager
+def precision(mixed):
+    """Build and train networks in bfloat16 with weights in float32 if `mixed`, else in float32 throughout."""
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_bfloat16" if mixed else "float32")
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(policy)
+
+
+def name_device():
+    """Where Keras computes and with what, found by asking a tensor: "CPU:0 (tensorflow)"."""
+    name = str(keras.ops.zeros(1).device).split("device:")[-1]
+    return f"{name} ({keras.backend.backend()})"
+
+
+def describe():
+    """What a run computes on and with, as run.json holds it: a dict of "device" and "versions"."""
+    packages = ["keras", keras.backend.backend(), "numpy", "scipy", "scikit-image"]
+    versions = {"python": platform.python_version(), **{name: version(name) for name in packages}}
+    return {"device": name_device(), "versions": versions}
+
+
 def is_out_of_memory(error):
-    """Whether an exception, of any backend, says that a device's memory did not suffice."""
+    """Whether an exception, of any backend, says that a device is out of memory."""
     return bool(OUT_OF_MEMORY.search(f"{type(error).__name__}: {error}"))

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from conftest import REPOSITORY, draw_dataset, free_port
 
-import hosts
+import devices
 import record
 
 jax = pytest.importorskip("jax", reason="JAX is not installed (requirements-dev.txt)")
@@ -59,19 +59,19 @@ def read_losses(run):
     return [(row["loss"], row["val_loss"], row["val_accuracy"]) for row in record.read_history(run / "history.csv")]
 
 
-def test_shares_of_a_batch_do_not_overlap():
-    shares = [hosts.Share(process, 3, 6) for process in range(3)]
-    assert [list(range(12)[share.of(12)]) for share in shares] == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9, 10, 11]]
-    assert list(range(5)[hosts.ALONE.of(5)]) == list(range(5))
+def test_parts_of_a_batch_do_not_overlap():
+    groups = [devices.Group(rank, 3, 6) for rank in range(3)]
+    assert [list(range(12)[group.part_of(12)]) for group in groups] == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9, 10, 11]]
+    assert list(range(5)[devices.ALONE.part_of(5)]) == list(range(5))
 
 
 def test_several_processes_need_jax(monkeypatch):
     if keras.backend.backend() == "jax":
         pytest.skip("the backend is JAX")
-    assert hosts.join() == hosts.ALONE
-    monkeypatch.setenv(hosts.VARIABLE, "127.0.0.1:1234")
+    assert devices.join() == devices.ALONE
+    monkeypatch.setenv(devices.VARIABLE, "127.0.0.1:1234")
     with pytest.raises(ValueError, match="KERAS_BACKEND=jax"):
-        hosts.join()
+        devices.join()
 
 
 @pytest.mark.parametrize(
@@ -85,15 +85,25 @@ def test_bfloat16_is_for_gpus_that_are_made_for_it(capabilities, expected, monke
         patched.setattr(keras.backend, "backend", lambda: "tensorflow")
         patched.setattr(tensorflow.config, "list_physical_devices", lambda kind: list(details))
         patched.setattr(tensorflow.config.experimental, "get_device_details", details.get)
-        assert hosts.has_bfloat16() == expected
+        assert devices.has_bfloat16() == expected
         texts = [".".join(map(str, capability or ("gfx90a",))) for capability in capabilities]
         patched.setattr(keras.backend, "backend", lambda: "jax")
         patched.setattr(jax, "local_devices", lambda: [SimpleNamespace(compute_capability=text) for text in texts])
-        assert hosts.has_bfloat16() == expected
+        assert devices.has_bfloat16() == expected
 
 
 def test_a_processor_computes_in_float32():
-    assert not hosts.has_bfloat16()
+    assert not devices.has_bfloat16()
+
+
+def test_precision_is_left_as_it_was():
+    before = keras.config.dtype_policy().name
+    with pytest.raises(KeyboardInterrupt), devices.precision(mixed=True):
+        assert keras.layers.Dense(1).compute_dtype == "bfloat16"
+        raise KeyboardInterrupt
+    assert keras.config.dtype_policy().name == before
+    with devices.precision(mixed=False):
+        assert keras.layers.Dense(1).compute_dtype == "float32"
 
 
 @pytest.fixture(scope="module")
