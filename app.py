@@ -16,19 +16,21 @@ from pathlib import Path
 import numpy as np
 import tifffile
 
-import cells
-import data
+import arguments
+import devices
 import figures
 import folders
-import formats
-import options
-import predict
-import record
+import images
+import labels
+import masks
+import networks
+import tiling
+import watershed
+import writing
 
 EXAMPLE = Path(__file__).parent / "data/membrane/test/0.png"
 SHOWN = 1024  # pixels of a picture on the page, at most
 LARGEST = "2gb"  # upload
-EVERYWHERE = -1.0  # the threshold below which no pixel is: the mask shows the lines between cells, the same for all
 KEPT_SECONDS = 600  # what a closed page has left is deleted then
 
 
@@ -38,13 +40,13 @@ class Predictor:
     Parameters
     ----------
     network, settings
-        As from `record.load_network`.
-    place : Path
-        A folder for results.
+        As from `networks.load_network`.
+    results : Path
+        A folder for them.
     """
 
-    def __init__(self, network, settings, place):
-        self.network, self.settings, self.place = network, settings, place
+    def __init__(self, network, settings, results):
+        self.network, self.settings, self.results = network, settings, results
 
     def predict(self, upload, threshold):
         """Predict an uploaded file.
@@ -59,44 +61,54 @@ class Predictor:
         """
         if upload is None:
             return (None, "", *(None,) * 6)
-        folder = Path(tempfile.mkdtemp(dir=self.place))
+        folder = Path(tempfile.mkdtemp(dir=self.results))
         file = folder / Path(upload).name
         shutil.copy(upload, file)
         try:
-            image = formats.read_array(file)
-            how = self.settings, EVERYWHERE
-            problems = predict.write_masks(self.network, {file.stem: file}, folder, *how, probability=True)
-            if problems:
-                raise ValueError(problems[0])
-            np.save(folder / "shown.npy", shrink(data.scale(image)))
-            np.save(folder / "lines.npy", formats.read_label(find_results(folder)[0]) == 0)
+            image = images.read_array(file)
+            masks.check_pages(self.network, image[np.newaxis], file)
+            probability, lines = self._find(image)
         except ValueError as error:
             shutil.rmtree(folder)
             return (None, str(error).replace(f"{folder}{os.sep}", ""), *(None,) * 6)
+        masks.write_maps(folder / f"{file.stem}{folders.PROBABILITY}.tif", probability[np.newaxis], like=file)
+        np.save(folder / "shown.npy", _shrink(images.scale(image)))
+        np.save(folder / "lines.npy", lines)
         file.unlink()
         height, width = image.shape[:2]
-        return self.show(folder, threshold, f"{file.name}: {height}x{width} pixels")
+        return self._show(folder, threshold, f"{file.name}: {height}x{width} pixels")
+
+    def _find(self, image):
+        """Probabilities of an image, and the lines between its cells, found tile by tile as by `masks.write_masks`."""
+        probability = np.empty(tiling.map_shape(self.network, image.shape[:2]), "float32")
+        lines = np.zeros(image.shape[:2], bool)
+        for part, inner, outer in tiling.predict_tiles(self.network, image):
+            probability[outer] = part[inner]
+            if part.ndim == 2:
+                lines[outer] = watershed.find_lines(part, self.settings.border)[inner]
+        return probability, lines
 
     def move_threshold(self, folder, threshold):
         """As `predict`, of what was predicted before."""
         if folder is None:
             return (None, "", *(None,) * 6)
-        return self.show(Path(folder), threshold, f"threshold {threshold}")
+        return self._show(Path(folder), threshold, f"threshold {threshold}")
 
-    def show(self, folder, threshold, message):
+    def _show(self, folder, threshold, message):
         """The results of a folder, as `predict` returns them, with a mask by a threshold."""
-        mask_file, map_file = find_results(folder)
+        (map_file,) = folder.glob(f"*{folders.PROBABILITY}.tif")
+        mask_file = map_file.with_name(map_file.name.replace(f"{folders.PROBABILITY}.tif", f"{folders.PREDICTED}.png"))
         image, probability = np.load(folder / "shown.npy"), tifffile.imread(map_file)
         if probability.ndim == 3:
-            mask, probability = formats.read_label(mask_file), probability.max(0)
-            overlay = image.mean(-1)
+            mask, overlay = masks.to_mask(np.moveaxis(probability, 0, -1), self.settings), image.mean(-1)
+            probability = probability.max(0)
         else:
-            inside = (probability > threshold) & ~np.load(folder / "lines.npy")
-            mask = np.uint8(inside) * np.uint8(255)
-            formats.write_mask(mask_file, mask)
-            overlay = figures.overlay(image, shrink(inside), shrink(inside))
-        mask, probability = shrink(mask), shrink(probability)
-        pictures = [image.mean(-1), mask / max(mask.max(), 1), overlay, probability]
+            mask = (probability > threshold) & ~np.load(folder / "lines.npy")
+            overlay = figures.overlay(image, _shrink(mask), _shrink(mask))
+        values = labels.to_values(mask, self.settings.values)
+        writing.write_mask(mask_file, values, self.settings.palette)
+        shown = _shrink(values)
+        pictures = [image.mean(-1), shown / max(shown.max(), 1), overlay, _shrink(probability)]
         return (
             str(folder),
             message,
@@ -111,21 +123,14 @@ class Predictor:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def find_results(folder):
-    """The mask and the probability that lie in a folder."""
-    (mask_file,) = Path(folder).glob(f"*{folders.PREDICTED}.png")
-    (map_file,) = Path(folder).glob(f"*{folders.PROBABILITY}.tif")
-    return mask_file, map_file
-
-
-def shrink(picture):
+def _shrink(picture):
     """Every so many pixels of an array (height, width, ...), so that a page can show it."""
     step = -(-max(picture.shape[:2]) // SHOWN)
     return picture[::step, ::step]
 
 
-def build(predictor, name):
-    """The page, as gradio.Blocks; `name` says which network it uses."""
+def _build_page(predictor, title):
+    """The page, as gradio.Blocks; `title` says which network it uses."""
     import gradio as gr
 
     def predict_upload(upload, threshold, progress=gr.Progress(track_tqdm=True)):  # noqa: B008 (as Gradio wants it)
@@ -139,13 +144,13 @@ def build(predictor, name):
         return predictor.predict(EXAMPLE, threshold)
 
     with gr.Blocks(title="U-Net", analytics_enabled=False, delete_cache=(KEPT_SECONDS, KEPT_SECONDS)) as page:
-        gr.Markdown(f"## U-Net\n{name}. Drop an image ({', '.join(folders.SUFFIXES)}), or take the example.")
+        gr.Markdown(f"## U-Net\n{title} Drop an image ({', '.join(folders.SUFFIXES)}), or take the example.")
         folder = gr.State(delete_callback=predictor.forget, time_to_live=None)
         with gr.Row():
             upload = gr.File(label="Image", type="filepath", elem_id="upload")
             with gr.Column():
                 threshold = gr.Slider(
-                    0, 1, cells.THRESHOLD, step=0.01, label="Threshold: white where the probability is above"
+                    0, 1, watershed.THRESHOLD, step=0.01, label="Threshold: white where the probability is above"
                 )
                 message = gr.Markdown(elem_id="message")
         example = gr.Button("Take the example", elem_id="example", visible=EXAMPLE.is_file())
@@ -166,27 +171,26 @@ def main(argv=None):
     parser = argparse.ArgumentParser(
         description=__doc__.split("\n\n")[0], formatter_class=argparse.ArgumentDefaultsHelpFormatter
     )
-    record.add_model(parser)
+    arguments.add_network(parser)
     parser.add_argument("--host", default="127.0.0.1", help="address to listen at; 0.0.0.0 lets other machines in")
-    parser.add_argument("--port", type=options.positive, default=7860, help="port to listen at")
-    arguments = parser.parse_args(argv)
+    parser.add_argument("--port", type=arguments.positive, default=7860, help="port to listen at")
+    options = parser.parse_args(argv)
     try:
-        import gradio  # noqa: F401 (so that what is missing is said before a network is loaded)
+        with arguments.needs("app"):
+            import gradio  # noqa: F401 (so that what is missing is said before a network is loaded)
 
-        network, settings = record.load_network(arguments.model)
-        with tempfile.TemporaryDirectory() as place:
-            os.environ["GRADIO_TEMP_DIR"] = str(Path(place) / "uploads")
-            page = build(Predictor(network, settings, Path(place)), f"The network is {arguments.model}")
+        model, line = arguments.find_network(options.model)
+        print(line, flush=True)
+        network, settings = networks.load_network(model)
+        with tempfile.TemporaryDirectory() as folder, devices.environment(GRADIO_TEMP_DIR=f"{folder}/uploads"):
+            page = _build_page(Predictor(network, settings, Path(folder)), line)
             page.launch(
-                server_name=arguments.host,
-                server_port=arguments.port,
+                server_name=options.host,
+                server_port=options.port,
                 max_file_size=LARGEST,
                 run_history=False,
                 footer_links=[],
             )
-    except ModuleNotFoundError as error:
-        print(f"app.py: needs {error.name}: pip install -r requirements-app.txt", file=sys.stderr)
-        return 2
     except (ValueError, OSError) as error:
         print(f"app.py: {error}", file=sys.stderr)
         return 2

@@ -11,7 +11,7 @@ from skimage.segmentation import watershed
 THRESHOLDS = tuple(i / 10 for i in range(11))
 
 
-def thin_borders(interior):
+def _thin_borders(interior):
     """Segments of a proposal whose borders have been thinned to lines.
 
     The 4-connected components of `interior` are the seeds of a watershed on the flat rest.
@@ -52,7 +52,7 @@ def contingency(label, interior):
         Number of pixels that count.
     """
     truth = ndimage.label(label)[0][label]
-    proposal = thin_borders(interior)[label].astype(np.int64)
+    proposal = _thin_borders(interior)[label].astype(np.int64)
     count, segments = truth.size, proposal.max(initial=0) + 1
     pairs, occurrences = np.unique(truth * segments + proposal, return_counts=True)
     shares = np.bincount(proposal, minlength=1) / max(count, 1)
@@ -98,11 +98,11 @@ def rand_of(joint, truth, proposal, on_lines, count):
 def information_of(joint, truth, proposal, on_lines, count):
     """`v_info` from a `contingency`."""
     alone = on_lines * np.log(max(count, 1))
-    both = entropy(truth) + entropy(proposal) + alone
-    return float(2 * (both - entropy(joint) - alone) / both) if both > 0 else 1.0
+    both = _entropy(truth) + _entropy(proposal) + alone
+    return float(2 * (both - _entropy(joint) - alone) / both) if both > 0 else 1.0
 
 
-def entropy(shares):
+def _entropy(shares):
     """Sum of -p log p in nats, empty segments left out."""
     shares = shares[shares > 0]
     return -np.sum(shares * np.log(shares))

@@ -14,6 +14,7 @@ import hashlib
 import itertools
 import shutil
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,38 +24,71 @@ import numpy as np
 import zarr
 from tqdm import tqdm
 
-import data
 import geometry
-import predict
-import record
-import tiles
-import volumes
+import images
+import labels
+import masks
+import networks
+import reading
+import tiling
+import watershed
 
 CONNECT_SECONDS = 30
 
 
 class Job(NamedTuple):
-    """What makes a mask of a section, the same in every process."""
+    """What makes a mask of a section, the same in every process; as from `make_job`."""
 
     model: Path
+    digest: str  # of the model's file
     threshold: float
     border: float | None
     flips: bool
     probability: bool
 
 
-def predict_volume(text, out, job, tile=None, scheduler=None):
+def make_job(model, *, threshold=watershed.THRESHOLD, border=None, flips=True, probability=False):
+    """The `Job` of a network as its file is now.
+
+    Parameters
+    ----------
+    model : Path
+    threshold : float
+        As for `watershed.mask_cells`.
+    border : float or None
+        As for `watershed.mask_cells`; None for the network's own choice.
+    flips : bool
+        Whether to average over the eight flips and rotations of a section.
+    probability : bool
+        Whether probabilities are written in place of the mask.
+
+    Raises
+    ------
+    ValueError
+        If there is no such file.
+    """
+    if not Path(model).is_file():
+        raise ValueError(f"{model}: no such file; train a network with main.py, or name another.")
+    return Job(model, _digest(model), threshold, border, flips, probability)
+
+
+def _digest(file):
+    """A fingerprint of what a file holds."""
+    return hashlib.sha256(Path(file).read_bytes()).hexdigest()
+
+
+def write_volume(text, out, job, *, tile=None, scheduler=None):
     """Write the masks of a volume, or its probabilities, as an OME-Zarr; go on where an earlier run has stopped.
 
     Parameters
     ----------
     text : str
-        As for `volumes.find_volume`.
+        As for `reading.find_volume`.
     out : Path
     job : Job
     tile : int or None
         Side of a chunk in pixels, rounded up to what the network takes; memory goes with its square. None for
-        `tiles.fitting_tile`.
+        `tiling.fitting_tile`.
     scheduler : str
         Address of a dask.distributed scheduler; None for this process.
 
@@ -68,33 +102,38 @@ def predict_volume(text, out, job, tile=None, scheduler=None):
     ValueError
         If the volume is not one for the network, or `out` was begun with another volume or other settings.
     """
-    network, settings = load(job)
-    if job.probability and tiles.count_classes(network):
+    network, settings = _load(job)
+    if job.probability and network.output_shape[-1] > 1:
         raise ValueError("--probability of a volume is for networks of two classes.")
-    volume = volumes.find_volume(text, network.input_shape[-1])
-    data.check_range(np.zeros(1, volume.dtype), volume.path)
-    multiple = tiles.size_multiple(network)
-    halo = tiles.find_halo(network)
-    tile = geometry.round_up(max(tile or tiles.fitting_tile(network), halo), multiple)
-    stamp = {"volume": volume.path.name, "array": volume.name, "shape": list(volume.shape), "tile": tile}
-    stamp |= job._asdict() | {"model": hashlib.sha256(job.model.read_bytes()).hexdigest()}
-    dtype = np.dtype("float32") if job.probability else predict.mask_dtype(network, settings)
-    target = open_target(volume, out, stamp, dtype, tile)
-    missing = list(find_missing(target, out, tile, halo))
-    writes = (write_chunk(volume, target, chunk, job, tile, halo) for chunk in missing)
-    for _ in tqdm(compute(writes, scheduler), total=len(missing), desc="Predicting", unit="chunk"):
+    volume = reading.find_volume(text, network.input_shape[-1])
+    images.check_range(np.zeros(1, volume.dtype), volume.path)
+    multiple = tiling.size_multiple(network)
+    halo = tiling.find_halo(network)
+    tile = geometry.round_up(max(tile or tiling.fitting_tile(network), halo), multiple)
+    dtype = np.dtype("float32") if job.probability else labels.mask_dtype(settings.values)
+    target = _open_target(volume, out, _stamp(volume, job, tile), dtype, tile)
+    missing = list(_find_missing(target, out, tile, halo))
+    writes = (_write_chunk(volume, target, chunk, job, tile, halo) for chunk in missing)
+    for _ in tqdm(_compute(writes, scheduler), total=len(missing), desc="Predicting", unit="chunk"):
         pass
     return len(missing)
 
 
+def _stamp(volume, job, tile):
+    """All that decides what is written, as the result keeps it: results of before have to be told from others."""
+    settings = {name: value for name, value in job._asdict().items() if name != "digest"}
+    stamp = {"volume": volume.path.name, "array": volume.name, "shape": list(volume.shape), "tile": tile}
+    return stamp | settings | {"model": job.digest}
+
+
 @contextmanager
-def every_chunk_written():
+def _every_chunk_written():
     """Let Zarr write chunks of zeros too: a chunk that is there is one that is done."""
     with zarr.config.set({"array.write_empty_chunks": True}):
         yield
 
 
-def open_target(volume, out, stamp, dtype, tile):
+def _open_target(volume, out, stamp, dtype, tile):
     """Open what a prediction is written to, or make it: an OME-Zarr with the axes and the scale of its volume.
 
     Parameters
@@ -116,7 +155,7 @@ def open_target(volume, out, stamp, dtype, tile):
     ValueError
         If there is something else at `out`, or it was begun with another stamp.
     """
-    with every_chunk_written():
+    with _every_chunk_written():
         if out.exists():
             try:
                 group = zarr.open_group(out, mode="r+")
@@ -124,21 +163,21 @@ def open_target(volume, out, stamp, dtype, tile):
             except (OSError, ValueError):
                 begun = None
             if begun != stamp:
-                mend = "remove it, or choose another --out"
-                raise ValueError(f"{out}: is not of this volume, network and settings; {mend}.")
+                fix = "remove it, or choose another --out"
+                raise ValueError(f"{out}: is not of this volume, network and settings; {fix}.")
             for left in out.rglob("*.partial"):  # by a run that was killed
                 left.unlink()
             return group["0"]
         temporary = out.with_name(f".unfinished-{out.name}")
         shutil.rmtree(temporary, ignore_errors=True)
-        make_target(volume, temporary, stamp, dtype, tile)
+        _make_target(volume, temporary, stamp, dtype, tile)
         temporary.replace(out)
         return zarr.open_group(out, mode="r+")["0"]
 
 
-def make_target(volume, out, stamp, dtype, tile):
+def _make_target(volume, out, stamp, dtype, tile):
     """Make an OME-Zarr without chunks: version 0.4 for Zarr 2, 0.5 for Zarr 3."""
-    kept = [volume.axes.index(axis) for axis in (*volume.leading, *volumes.SECTION)]
+    kept = [volume.axes.index(axis) for axis in (*volume.leading, *reading.SECTION)]
     kinds = {"t": "time", "z": "space", "y": "space", "x": "space"}
     axes = [{"name": volume.axes[i], "type": kinds.get(volume.axes[i], "space")} for i in kept]
     for axis, i in zip(axes, kept, strict=True):
@@ -157,7 +196,7 @@ def make_target(volume, out, stamp, dtype, tile):
     group.create_array("0", shape=shape, chunks=(*(1,) * (len(shape) - 2), tile, tile), dtype=dtype, **options)
 
 
-def is_written(out, target, region):
+def _is_written(out, target, region):
     """Whether all chunks of a region, a tuple of slices, are there."""
     ranges = (
         range(part.start // size, -(-part.stop // size)) for part, size in zip(region, target.chunks, strict=True)
@@ -166,24 +205,33 @@ def is_written(out, target, region):
 
 
 @functools.lru_cache(1)
-def load(job):
-    """The network of a job and the settings of its masks; loaded once in each process."""
-    network, settings = record.load_network(job.model)
-    return network, settings if job.border is None else settings | {"border": job.border}
+def _load(job):
+    """The network of a job and the settings of its masks; loaded once in each process.
+
+    Raises
+    ------
+    ValueError
+        If the file is not that of the job: a worker that lives on, or sees another disk, would predict by another
+        network than the result says.
+    """
+    network, settings = networks.load_network(job.model)
+    if _digest(job.model) != job.digest:
+        raise ValueError(f"{job.model}: is another network than when this prediction began; start it again.")
+    return network, settings if job.border is None else replace(settings, border=job.border)
 
 
-def find_missing(target, out, tile, halo):
-    """Regions of `target` that are not written, a chunk each: tuples of slices, whose leading ones hold one place."""
+def _find_missing(target, out, tile, halo):
+    """Regions of `target` that are not written, a chunk each: tuples of slices, whose leading ones hold one section."""
     *leading, height, width = target.shape
-    rows, columns = (ends(cut(side, tile, halo)) for side in (height, width))
-    for place in np.ndindex(*leading):
+    rows, columns = (_to_slices(_chunk_lengths(side, tile, halo)) for side in (height, width))
+    for position in np.ndindex(*leading):
         for section in itertools.product(rows, columns):
-            region = (*(slice(i, i + 1) for i in place), *section)
-            if not is_written(out, target, region):
+            region = (*(slice(i, i + 1) for i in position), *section)
+            if not _is_written(out, target, region):
                 yield region
 
 
-def cut(length, tile, halo):
+def _chunk_lengths(length, tile, halo):
     """Lengths of the chunks along an axis; what is left at its end joins the last one if it is less than a halo."""
     count, rest = divmod(length, tile)
     if count and 0 < rest < halo:
@@ -191,18 +239,18 @@ def cut(length, tile, halo):
     return (*(tile,) * count, *((rest,) if rest else ()))
 
 
-def ends(lengths):
+def _to_slices(lengths):
     """Slices of those lengths, one after the other."""
     return [slice(int(end) - length, int(end)) for length, end in zip(lengths, np.cumsum(lengths), strict=True)]
 
 
-def write_chunk(volume, target, region, job, tile, halo):
+def _write_chunk(volume, target, region, job, tile, halo):
     """A dask value that, when it is computed, predicts one region and writes it to `target`."""
-    *place, rows, columns = region
-    section = volumes.Section(volume, [part.start for part in place])
-    chunks = [cut(side, tile, halo) for side in section.shape[:2]]
+    *leading, rows, columns = region
+    section = reading.Section(volume, [part.start for part in leading])
+    chunks = [_chunk_lengths(side, tile, halo) for side in section.shape[:2]]
     array = da.from_array(section, (*chunks, *section.shape[2:]), name=False, meta=np.empty((0,) * section.ndim))
-    masks = array.map_overlap(
+    predicted = array.map_overlap(
         predict_section,
         depth={axis: halo if len(chunks[axis]) > 1 else 0 for axis in (0, 1)},
         boundary="none",
@@ -212,19 +260,21 @@ def write_chunk(volume, target, region, job, tile, halo):
         job=job,
         path=volume.path,
     )
-    block = masks[rows, columns][(np.newaxis,) * len(place)]
+    block = predicted[rows, columns][(np.newaxis,) * len(leading)]
     return da.store([block], [target], regions=[region], lock=False, compute=False)
 
 
 def predict_section(section, job, path):
     """Mask, or probability, of an array (height, width) or (height, width, channels)."""
-    network, settings = load(job)
-    data.check_range(section, path)
-    inside = predict.predict(network, section, job.flips, tile=max(section.shape))
-    return inside if job.probability else predict.to_values(inside, network, settings, job.threshold)
+    network, settings = _load(job)
+    images.check_range(section, path)
+    probability = masks.predict(network, section, job.flips, tile=max(section.shape))
+    if job.probability:
+        return probability
+    return labels.to_values(masks.to_mask(probability, settings, job.threshold), settings.values)
 
 
-def compute(writes, scheduler):
+def _compute(writes, scheduler):
     """Compute dask values one after the other, or on a cluster a few a worker at once; yields as each is done."""
     if scheduler is None:
         for write in writes:

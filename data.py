@@ -1,28 +1,33 @@
-"""Images and labels for training: pairing, reading, splitting, augmenting.
+"""The data: pairs of images and labels, their augmentation, and the batches that feed the network.
 
-A dataset is a folder (see README.md):
+    python data.py DIR     # what is in a dataset, and everything that is wrong with it
+
+A dataset is a folder (docs/images.md):
 
     DIR/train/image/<stem>.<ext>   DIR/train/label/<stem>.<ext>    paired by stem
     DIR/test/<stem>.<ext>          DIR/test/label/<stem>.<ext>     the second is optional
-
-    python data.py DIR     # what is there, and everything that is wrong with it
-
-PNG, TIFF, JPEG or BMP. In a label the higher of two values is the inside of a cell, the lower is membrane; each of more
-values is a class.
 """
 
 import argparse
+import math
+import os
 import sys
 import threading
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import keras
 import numpy as np
 from keras._tf_keras.keras.preprocessing.image import ImageDataGenerator  # tensorflow.keras's, without TensorFlow
 from scipy import ndimage
 
+import borders
+import dataset
+import devices
 import folders
-import formats
 import geometry
+import images
+import labels
 
 # What the same tissue may look like in another section. Shears and rotations are in degrees, and keep the membranes'
 # look.
@@ -33,127 +38,72 @@ CONTRAST = 0.2
 BRIGHTNESS = 0.1
 NOISE = 0.08
 NUMPY_RANDOM_STATE = threading.Lock()
+WORKERS = min(8, os.cpu_count() or 1)
 
 
-def read_image(file):
-    """Read an image for the network: float32 (height, width, 1 or 3) in [0, 1], as `scale` makes it.
+@dataclass(frozen=True)
+class Pairs:
+    """Images and the labels that belong to them.
 
-    Raises
-    ------
-    ValueError
-        If the file cannot be read, or its pixels not scaled; says which file.
+    `stems` are in natural order; `images` are float32 arrays (height, width, channels) in [0, 1]; `labels` are arrays
+    (height, width), bool, True inside cells, or the numbers of more than two classes, as from `labels.classify`;
+    `values` are the labels' values for the classes, and `palette` the colours that a first label shows more than two
+    of them in, or None.
     """
-    array = formats.read_array(file)
-    check_range(array, file)
-    return scale(array)
 
-
-def scale(array):
-    """Scale an image by its dtype, never by its content.
-
-    Parameters
-    ----------
-    array : array (height, width) or (height, width, channels)
-        Such as `check_range` lets pass.
-
-    Returns
-    -------
-    float32 array (height, width, channels) in [0, 1]
-    """
-    if array.dtype.kind == "u":
-        array = array / np.float32(np.iinfo(array.dtype).max)
-    return array.astype("float32", copy=False).reshape(*array.shape[:2], -1)
-
-
-def check_range(array, file):
-    """Refuse pixels that cannot be scaled by their dtype.
-
-    Parameters
-    ----------
-    array : array
-        Pixels: unsigned integers, whose range becomes [0, 1], or floats in [0, 1] already.
-    file : path
-        Where they come from, for the message.
-
-    Raises
-    ------
-    ValueError
-        If the dtype is another, or a float is outside [0, 1] or no number; says which file.
-    """
-    if array.dtype.kind not in "uf":
-        raise ValueError(f"{file}: expected 8 or 16 bits without sign, or floats, found {array.dtype}; convert it.")
-    if array.dtype.kind == "f":
-        low, high = array.min(), array.max()
-        if not np.isfinite([low, high]).all():
-            raise ValueError(f"{file}: holds values that are no finite numbers (NaN or infinite); replace them.")
-        if low < 0 or high > 1:
-            found = f"{low:.4g} to {high:.4g}"
-            raise ValueError(f"{file}: floats have to lie between 0 and 1, found {found}; divide all images alike.")
-
-
-def read_labels(files):
-    """Read labels that belong together.
-
-    Returns
-    -------
-    labels : list of arrays (height, width)
-        As `classify` makes them.
-    values : list of int
-        The values that stand for the classes, rising.
-    """
-    labels = [formats.read_label(file) for file in files]
-    values = find_values(labels)
-    return [classify(label, values) for label in labels], values
-
-
-def find_values(labels):
-    """The values that arrays hold between them: list of int, rising."""
-    return sorted(set().union(*(np.unique(label).tolist() for label in labels)))
-
-
-def classify(label, values):
-    """Turn the values of a label into classes.
-
-    Returns
-    -------
-    array (height, width)
-        For two values bool, True where the higher stands; for more uint8, the class by its place in `values`.
-    """
-    if len(values) <= 2:
-        return label == values[-1]
-    return np.searchsorted(values, label).astype(np.uint8)
+    stems: list
+    images: list
+    labels: list
+    values: list
+    palette: list | None = None
 
 
 def read_pairs(folder):
-    """Read `folder`/image and `folder`/label.
+    """Read the `Pairs` of `folder`/image and `folder`/label."""
+    image_files, label_files = (folders.find_images(Path(folder) / part) for part in ("image", "label"))
+    scaled = {stem: images.read_image(file) for stem, file in image_files.items()}
+    return _join(scaled, {stem: labels.read_label(label_files[stem]) for stem in scaled}, label_files)
 
-    Returns
-    -------
-    stems : list of str, in natural order
-    images : list of float32 arrays (height, width, channels) in [0, 1]
-    labels : list of arrays (height, width)
-        bool, True inside cells; of more than two classes their numbers, as from `classify`.
-    values : list of int
-        The labels' values for the classes.
+
+def take_pairs(survey):
+    """The `Pairs` of train/ that a `dataset.Survey` without problems holds decoded: no file is read again."""
+    found, labelled = survey.parts["train/image"], survey.parts["train/label"]
+    scaled = {file.stem: images.scale(facts.array) for file, facts in found.items()}
+    decoded = {file.stem: facts.array for file, facts in labelled.items()}
+    return _join(scaled, decoded, {file.stem: file for file in labelled})
+
+
+def _join(scaled, decoded, label_files):
+    """`Pairs` out of dicts by stem: images, labels as their files hold them, and those files."""
+    stems = list(scaled)
+    values = labels.find_values(decoded.values())
+    classes = [labels.classify(decoded[stem], values) for stem in stems]
+    palette = labels.read_palette(label_files[stems[0]], values) if len(values) > 2 else None
+    return Pairs(stems, list(scaled.values()), classes, values, palette)
+
+
+def split(pairs, fraction):
+    """Hold out the last `fraction` of some pairs, as `dataset.split` does: `Pairs` to train on, and those held out."""
+    parts = dataset.split(len(pairs.stems), fraction)
+    return tuple(
+        replace(pairs, stems=pairs.stems[part], images=pairs.images[part], labels=pairs.labels[part]) for part in parts
+    )
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """How crops are varied beyond shifts, shears, small rotations and zoom.
+
+    `turns`: flip and rotate by quarter turns, for pictures that have no upper side; `grey`: change contrast, brightness
+    and noise; `elastic`: as for `deform`, in pixels, before anything else, 0 for none.
     """
-    images = folders.find_images(Path(folder) / "image")
-    labels = folders.find_images(Path(folder) / "label")
-    classes, values = read_labels([labels[stem] for stem in images])
-    return list(images), [read_image(file) for file in images.values()], classes, values
+
+    turns: bool = True
+    grey: bool = True
+    elastic: float = 0.0
 
 
-def split(count, fraction):
-    """Hold out the last `fraction` of `count` sections: a block, since neighbouring sections resemble each other.
-
-    Returns
-    -------
-    training, held_out : slice
-    """
-    first = count - max(1, round(count * fraction))
-    return slice(0, first), slice(first, count)
-
-
-def augment(image, label, rng, turns=True, grey=True, elastic=0.0):
+def augment(image, label, rng, augmentation):
     """Vary an image and its label in the same way.
 
     The image is interpolated linearly, the label takes its nearest value, so that no new values arise.
@@ -163,29 +113,24 @@ def augment(image, label, rng, turns=True, grey=True, elastic=0.0):
     image : float32 array (height, width, channels) in [0, 1], square
     label : array (height, width, any number)
     rng : numpy.random.Generator
-    turns : bool
-        Whether to flip and rotate by quarter turns, for pictures that have no upper side.
-    grey : bool
-        Whether to change contrast, brightness and noise.
-    elastic : float
-        As for `deform`, before anything else; 0 for none.
+    augmentation : Augmentation
 
     Returns
     -------
     image, label : float32 arrays of the same shapes
     """
-    if elastic:
-        image, label = deform(image, label, rng, elastic)
+    if augmentation.elastic:
+        image, label = deform(image, label, rng, augmentation.elastic)
     transform = draw_transform(IMAGE_GENERATOR, image.shape, rng)
     image = IMAGE_GENERATOR.apply_transform(image, transform)
     label = LABEL_GENERATOR.apply_transform(label, transform)
-    if grey:
+    if augmentation.grey:
         contrast = np.float32(1 + rng.uniform(-CONTRAST, CONTRAST))
         brightness = np.float32(rng.uniform(-BRIGHTNESS, BRIGHTNESS))
         noise = rng.standard_normal(image.shape, dtype="float32")
         noise *= np.float32(rng.uniform(0, NOISE))
         image = image * contrast + (image.mean() * (1 - contrast) + brightness) + noise
-    k = rng.integers(geometry.TURNS) if turns else 0
+    k = rng.integers(geometry.TURNS) if augmentation.turns else 0
     return geometry.turn(image, k), geometry.turn(label.astype("float32"), k)
 
 
@@ -213,32 +158,152 @@ def deform(image, label, rng, deviation):
     """
     size = image.shape[:2]
     zoom = [side / 3 for side in size]
-    places = np.mgrid[: size[0], : size[1]].astype("float32")
-    for axis in places:
+    positions = np.mgrid[: size[0], : size[1]].astype("float32")
+    for axis in positions:
         grid = rng.normal(0, deviation, (3, 3)).astype("float32")
         axis += ndimage.zoom(grid, zoom, order=3, mode="nearest", grid_mode=True)
-    return move(image, places, order=1), move(label, places, order=0)
+    return _move(image, positions, order=1), _move(label, positions, order=0)
 
 
-def move(image, places, order):
-    """Take each pixel of an array (height, width, channels) from its place, interpolated by splines of an order."""
+def _move(image, positions, order):
+    """Take each pixel of an array (height, width, channels) from its position, interpolated by splines of an order."""
     channels = np.moveaxis(image, -1, 0)
-    return np.stack([ndimage.map_coordinates(c, places, order=order, mode="reflect") for c in channels], axis=-1)
+    return np.stack([ndimage.map_coordinates(c, positions, order=order, mode="reflect") for c in channels], axis=-1)
+
+
+class Crops(keras.utils.PyDataset):
+    """Endless variations of a few sections: random crops at full resolution, image and label transformed alike.
+
+    A crop depends on (seed, epoch, index of the batch, index in it) alone, not on the number of workers. Train with
+    `callbacks.FollowEpochs` and with `shuffle=False`, which keeps the batches in order.
+
+    Parameters
+    ----------
+    sections : list of float32 arrays (height, width, channels) in [0, 1]
+    classes : list of arrays (height, width)
+        Their labels: bool, or the numbers of classes.
+    crop : int
+        Side of a crop in pixels.
+    batch_size, steps : int
+        Crops a batch, batches an epoch.
+    seed : int
+        Where the random numbers begin.
+    workers : int
+        Threads that make batches while the network trains.
+    augmentation : Augmentation
+    border_weight, border_sigma : float
+        The `w0` and `sigma` of `borders.weigh_borders`; a weight of 0 weighs all pixels alike.
+    group : devices.Group
+        Which part of a batch this process makes.
+
+    Yields
+    ------
+    float32 (batch_size, crop, crop, channels) and, of the labels, float32 (batch_size, crop, crop, 1); with
+    `border_weight` also the weights, like the labels
+    """
+
+    def __init__(
+        self,
+        sections,
+        classes,
+        *,
+        crop,
+        batch_size,
+        steps,
+        seed=0,
+        workers=WORKERS,
+        augmentation=Augmentation(),
+        border_weight=0.0,
+        border_sigma=5.0,
+        group=devices.ALONE,
+    ):
+        super().__init__(workers=workers)
+        self.sections = sections
+        self.targets = [label[..., np.newaxis] for label in classes]
+        if border_weight:
+            weights = (borders.weigh_borders(label > 0, border_weight, border_sigma) for label in classes)
+            self.targets = [np.dstack(pair) for pair in zip(classes, weights, strict=True)]
+        self.crop, self.steps, self.augmentation = crop, steps, augmentation
+        self.own_crops = range(batch_size)[group.part_of(batch_size)]
+        self.seed, self.epoch = seed, 0
+
+    def __len__(self):
+        return self.steps
+
+    def __getitem__(self, index):
+        rngs = (np.random.default_rng((self.seed, self.epoch, index, crop)) for crop in self.own_crops)
+        crops, targets = zip(*map(self._draw, rngs), strict=True)
+        targets = np.stack(targets)
+        return np.stack(crops), *np.split(targets, targets.shape[-1], axis=-1)
+
+    def _draw(self, rng):
+        """One random crop of one random section, augmented."""
+        i = rng.integers(len(self.sections))
+        height, width = self.sections[i].shape[:2]
+        y, x = rng.integers(height - self.crop + 1), rng.integers(width - self.crop + 1)
+        window = slice(y, y + self.crop), slice(x, x + self.crop)
+        return augment(self.sections[i][window], self.targets[i][window], rng, self.augmentation)
+
+
+class Sections(keras.utils.PyDataset):
+    """Whole held-out sections, one a batch and device, in order, as they are.
+
+    Sections are padded by reflection to a common size that the network accepts; the third item of a batch weighs the
+    padding with zero, and every section alike. What fills the last batch weighs nothing.
+
+    Parameters
+    ----------
+    sections : list of float32 arrays (height, width, channels) in [0, 1]
+    classes : list of arrays (height, width)
+        As for `Crops`.
+    multiple : int
+        What height and width have to be divisible by.
+    group : devices.Group
+        Which part of a batch this process makes.
+
+    Yields
+    ------
+    float32 (1, height, width, channels), float32 (1, height, width, 1) and the weights, like the labels
+    """
+
+    def __init__(self, sections, classes, multiple, group=devices.ALONE):
+        super().__init__()
+        self.sections, self.classes, self.group = sections, classes, group
+        sides = np.max([section.shape[:2] for section in sections], axis=0)
+        self.height, self.width = (int(geometry.round_up(side, multiple)) for side in sides)
+
+    def __len__(self):
+        return math.ceil(len(self.sections) / self.group.devices)
+
+    def __getitem__(self, index):
+        count = self.group.devices
+        own = range(index * count, (index + 1) * count)[self.group.part_of(count)]
+        return tuple(map(np.stack, zip(*map(self._pad, own), strict=True)))
+
+    def _pad(self, number):
+        """A section, its label and its weights; the last one, weighing nothing, where there is none of that number."""
+        i = min(number, len(self.sections) - 1)
+        height, width = self.sections[i].shape[:2]
+        margin = (0, self.height - height), (0, self.width - width), (0, 0)
+        section = np.pad(self.sections[i], margin, mode="symmetric")
+        label = np.pad(self.classes[i][..., np.newaxis].astype("float32"), margin)
+        weight = np.pad(np.ones((height, width, 1), "float32"), margin)
+        # Keras divides by the number of items in all batches, those that fill the last one among them.
+        gain = (number == i) * len(self) * self.group.devices / len(self.sections)
+        return section, label, weight * np.float32(gain / weight.mean())
 
 
 def main(argv=None):
-    import check  # it imports this module
-
     parser = argparse.ArgumentParser(description="Check a dataset: what is there, and what is wrong with it.")
     parser.add_argument("folder", type=Path, metavar="DIR", help="dataset: train/image, train/label, test")
-    folder = parser.parse_args(argv).folder
-    if not folder.is_dir():
-        print(f"data.py: {folder}: no such folder.", file=sys.stderr)
+    found = dataset.survey(parser.parse_args(argv).folder)
+    if not found.folder.is_dir():
+        print(f"data.py: {found.problems[0]}", file=sys.stderr)
         return 2
-    parts, problems = check.survey(folder)
-    print(check.describe(folder, parts))
-    print(*problems or ["No problems found."], sep="\n", file=sys.stderr if problems else sys.stdout)
-    return 2 if problems else 0
+    print(dataset.describe(found))
+    lines = found.problems or ["No problems found."]
+    print(*lines, sep="\n", file=sys.stderr if found.problems else sys.stdout)
+    return 2 if found.problems else 0
 
 
 if __name__ == "__main__":

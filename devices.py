@@ -140,6 +140,18 @@ def precision(mixed):
         keras.config.set_dtype_policy(policy)
 
 
+@contextmanager
+def environment(**variables):
+    """Set environment variables, and put them back as they were."""
+    before = dict(os.environ)
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
 def name_device():
     """Where Keras computes and with what, found by asking a tensor: "CPU:0 (tensorflow)"."""
     name = str(keras.ops.zeros(1).device).split("device:")[-1]

@@ -1,25 +1,11 @@
-"""Every picture: training curves, overlays, the network, and the README's img/.
+"""Pictures: overlays, curves, the network. Draws what it is given; predicts and reads nothing."""
 
-python figures.py --run runs/membrane --out img
-python figures.py compare runs/membrane runs/membrane.1
-"""
-
-import argparse
-import sys
-from pathlib import Path
-
-import keras
 import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 
-import data
-import folders
-import formats
-import metrics
-import predict
-import record
+import writing
 
 # Okabe and Ito's palette, told apart by colour-blind readers too.
 FOUND, MISSED, EXTRA = "#009E73", "#D55E00", "#56B4E9"
@@ -98,7 +84,7 @@ def draw_curves(rows):
     Parameters
     ----------
     rows : list of dict of str to float
-        As `record.read_history` gives them.
+        As `runs.read_history` gives them.
     """
     figure = Figure(figsize=(12, 3.5), layout="constrained")
     epochs = [row["epoch"] for row in rows]
@@ -121,7 +107,7 @@ def draw_comparison(histories):
     Parameters
     ----------
     histories : dict of str to list
-        Rows as `record.read_history` gives them, by the name of the run.
+        Rows as `runs.read_history` gives them, by the name of the run.
     """
     figure = Figure(figsize=(12, 6.5), layout="constrained")
     axes = figure.subplots(2, 2, sharey="row")
@@ -139,20 +125,6 @@ def draw_comparison(histories):
     return figure
 
 
-def compare(runs, out):
-    """Draw several runs in one picture, and return their scores as a table in text."""
-    histories = {str(run): record.read_history(run / "history.csv") for run in runs}
-    for name, rows in histories.items():
-        if not rows:
-            raise ValueError(f"{name}: no history.csv with a finished epoch there; name folders of runs.")
-    save(draw_comparison(histories), out)
-    scores = {}
-    for run in runs:
-        for part, values in record.read_scores(run).items():
-            scores[f"{run}, {part}"] = values
-    return metrics.table(scores)
-
-
 def draw_network(network, side=512):
     """Figure of a network: a box a layer, as tall as its picture, with its channels; arrows for the skips.
 
@@ -162,30 +134,32 @@ def draw_network(network, side=512):
     side : int
         Side of the image that the sizes are worked out for.
     """
+    import keras  # not above: the other pictures, and evaluate.py, do without
+
     single = keras.Model(network.inputs[0], network.outputs[0], name=network.name)
     network = keras.models.clone_model(single, input_tensors=keras.Input((side, side, network.input_shape[-1])))
     drawn = [layer for layer in network.layers if type(layer).__name__ in LAYER_COLOURS]
     figure = Figure(figsize=(14, 5), layout="constrained")
     axes = figure.subplots()
-    place = {}
+    positions = {}
     for x, layer in enumerate(drawn):
         height, channels = layer.output.shape[1], layer.output.shape[-1]
         level = np.log2(side / height)
-        place[layer.name] = x, -level
+        positions[layer.name] = x, -level
         tall = 0.8 * 0.82**level
         axes.add_patch(Rectangle((x - 0.35, -level - tall / 2), 0.7, tall, color=LAYER_COLOURS[type(layer).__name__]))
         axes.text(x, -level + tall / 2 + 0.04, channels, ha="center", fontsize=9)
         if type(layer).__name__ == "Concatenate":
-            skip = nearest_drawn(layer.input[0], place)
+            skip = _find_drawn(layer.input[0], positions)
             axes.annotate(
                 "",
                 (x - 0.4, -level),
-                (place[skip][0] + 0.4, -level),
+                (positions[skip][0] + 0.4, -level),
                 arrowprops={"arrowstyle": "->", "color": "#666666"},
             )
-    for level in sorted({y for _, y in place.values()}):
+    for level in sorted({y for _, y in positions.values()}):
         axes.text(-1, level, f"{int(side * 2**level)}²", ha="right", va="center", fontsize=10)
-    axes.set(xlim=(-2, len(drawn)), ylim=(min(y for _, y in place.values()) - 0.7, 0.7))
+    axes.set(xlim=(-2, len(drawn)), ylim=(min(y for _, y in positions.values()) - 0.7, 0.7))
     axes.axis("off")
     handles = [Patch(color=colour, label=name) for name, colour in LAYER_COLOURS.items()]
     axes.legend(handles=handles, loc="lower right", frameon=False)
@@ -193,67 +167,21 @@ def draw_network(network, side=512):
     return figure
 
 
-def nearest_drawn(tensor, place):
+def _find_drawn(tensor, positions):
     """Name of the layer with a box that a tensor comes from, through layers without one."""
     layer = tensor._keras_history.operation
-    while layer.name not in place:
+    while layer.name not in positions:
         layer = layer.input._keras_history.operation
     return layer.name
 
 
 def save(figure, path):
     """Write a figure as PNG, whole or not at all."""
-    with formats.whole_file(path) as temporary:
+    with writing.whole_file(path) as temporary:
         figure.savefig(temporary, dpi=110)
 
 
 def save_picture(picture, path):
     """Write an array as PNG: bool or float in [0, 1], (height, width) or (height, width, 3)."""
-    with formats.whole_file(path) as temporary:
+    with writing.whole_file(path) as temporary:
         matplotlib.image.imsave(temporary, np.asarray(picture, float), cmap="gray", vmin=0, vmax=1)
-
-
-def illustrate(folder, run, out):
-    """Draw the README's pictures, of a run and of the first labelled test section of a dataset."""
-    network, settings = record.load_network(run / "model.keras")
-    labels = folders.find_images(folder / "test" / "label")
-    if not labels:
-        raise ValueError(f"{folder / 'test' / 'label'}: no labels in this folder.")
-    stem = next(iter(labels))
-    image = data.read_image(folders.find_images(folder / "test")[stem])
-    label = data.read_labels(labels.values())[0][0]
-    mask = predict.to_mask(predict.predict(network, image), settings)
-    out.mkdir(parents=True, exist_ok=True)
-    save_picture(image.squeeze(), out / "section.png")
-    save_picture(mask / max(label.max(), 1), out / "mask.png")
-    save_picture(overlay(image, label, mask), out / "overlay.png")
-    save(draw_curves(record.read_history(run / "history.csv")), out / "curves.png")
-    save(draw_network(network), out / "network.png")
-
-
-def main(argv=None):
-    style = {"formatter_class": argparse.ArgumentDefaultsHelpFormatter}
-    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0], **style)
-    add = parser.add_argument
-    add("--data", type=Path, default=Path("data/membrane"), help="dataset whose test section is shown")
-    add("--run", type=Path, default=Path("runs/membrane"), help="run whose network and curves are shown")
-    add("--out", type=Path, default=Path("img"), help="folder for the pictures")
-    comparing = parser.add_subparsers(dest="command").add_parser(
-        "compare", help="draw several runs in one picture, and print their scores in one table", **style
-    )
-    comparing.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="folders of runs")
-    comparing.add_argument("--out", type=Path, default=Path("runs/comparison.png"), help="the picture")
-    arguments = parser.parse_args(argv)
-    try:
-        if arguments.command == "compare":
-            print(compare(arguments.runs, arguments.out))
-        else:
-            illustrate(arguments.data, arguments.run, arguments.out)
-    except (ValueError, OSError) as error:
-        print(f"figures.py: {error}", file=sys.stderr)
-        return 2
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

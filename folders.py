@@ -4,8 +4,10 @@ import glob
 import re
 from pathlib import Path
 
-SUFFIXES = (".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp")
-VOLUMES = (".zarr", ".h5", ".hdf5", ".hdf")
+import images
+
+SUFFIXES = tuple(images.READERS)
+HDF5, ZARR = (".h5", ".hdf5", ".hdf"), (".zarr",)
 PREDICTED, PROBABILITY = "_predict", "_probability"
 
 
@@ -30,9 +32,9 @@ def find_images(folder):
     if not folder.is_dir():
         raise ValueError(f"{folder}: no such folder.")
     found = {}
-    for file in sorted(folder.iterdir(), key=natural_order):
-        if is_image(file):
-            add_image(found, file)
+    for file in sorted(folder.iterdir(), key=_natural_order):
+        if _is_image(file):
+            _add_image(found, file)
     return found
 
 
@@ -55,39 +57,44 @@ def find_inputs(patterns):
     """
     found = {}
     for pattern in patterns:
-        places = [pattern]
+        paths = [pattern]
         if not Path(pattern).exists():
-            places = sorted(glob.glob(pattern, recursive=True), key=natural_order)  # noqa: PTH207 (Path's is relative)
-        images = []
-        for place in map(Path, places):
-            images += find_images(place).values() if place.is_dir() else [place]
+            paths = sorted(glob.glob(pattern, recursive=True), key=_natural_order)  # noqa: PTH207 (Path's is relative)
+        files = []
+        for path in map(Path, paths):
+            files += find_images(path).values() if path.is_dir() else [path]
         # What was named is read whatever it is called; of many files only the images are.
-        images = images if len(places) == 1 else list(filter(is_image, images))
-        if not images:
+        files = files if len(paths) == 1 else list(filter(_is_image, files))
+        if not files:
             raise ValueError(f"{pattern}: no images there ({', '.join(SUFFIXES)}).")
-        for file in images:
-            add_image(found, file)
+        for file in files:
+            _add_image(found, file)
     return found
 
 
-def is_image(file):
+def _is_image(file):
     """Whether a file is an image by its name, not hidden, and not written by predict.py."""
     written = file.stem.endswith((PREDICTED, PROBABILITY))
-    return file.suffix.lower() in SUFFIXES and file.name[0] != "." and not written
+    return has_suffix(file, SUFFIXES) and file.name[0] != "." and not written
 
 
-def is_volume(place):
+def is_volume(path):
     """Whether a path is, by its name, a Zarr or an HDF5 file, or something in one."""
-    return any(Path(part).suffix.lower() in VOLUMES for part in Path(place).parts)
+    return any(has_suffix(part, HDF5 + ZARR) for part in Path(path).parts)
 
 
-def add_image(found, file):
+def has_suffix(path, suffixes):
+    """Whether a name ends in one of the suffixes, in lower or upper case."""
+    return Path(path).suffix.lower() in suffixes
+
+
+def _add_image(found, file):
     """Add a file to a dict by its stem, or raise ValueError if there is one of that stem."""
     if file.stem in found:
         raise ValueError(f"{file}: has the same stem as {found[file.stem]}; rename or remove one of the two.")
     found[file.stem] = file
 
 
-def natural_order(file):
+def _natural_order(file):
     """Sort key that puts section2.png before section10.png."""
     return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", Path(file).stem)]

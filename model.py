@@ -15,7 +15,7 @@ And where the training in main.py does, by what benchmarks/LOG.md found:
 - width 12 in place of 64; Adam along a cosine in place of SGD with a momentum of 0.99; four crops a step in place of
   one tile as large as fits;
 - all pixels weigh the same (`--border-weight 10 --border-sigma 5` is the paper's map, without its balance of classes);
-  cells.py keeps neighbours apart instead;
+  segmentation/prediction/watershed.py keeps neighbours apart instead;
 - no elastic deformation (`--elastic 10` is the paper's); affine transforms, the eight flips and rotations, and noise;
 - an image is predicted whole or in tiles that overlap as far as the network looks, padded by reflection, and averaged
   over its eight flips and rotations; the paper's average is over seven rotations.
@@ -53,27 +53,27 @@ def unet(input_shape=(None, None, 1), classes=1, width=64, depth=4, dropout=0.5)
     x = inputs
     skips = []
     for level in range(1, depth + 1):
-        x = convolve_twice(x, width * 2 ** (level - 1), f"down{level}")
+        x = _convolve_twice(x, width * 2 ** (level - 1), f"down{level}")
         if level == depth:
             x = layers.Dropout(dropout, name=f"down{level}_dropout")(x)
         skips.append(x)
         x = layers.MaxPooling2D(2, name=f"down{level}_pool")(x)
 
-    x = convolve_twice(x, width * 2**depth, "bottom")
+    x = _convolve_twice(x, width * 2**depth, "bottom")
     x = layers.Dropout(dropout, name="bottom_dropout")(x)
 
     for level in range(depth, 0, -1):
         channels = width * 2 ** (level - 1)
         x = layers.Conv2DTranspose(channels, 2, strides=2, kernel_initializer="he_normal", name=f"up{level}_conv0")(x)
         x = layers.Concatenate(name=f"up{level}_concatenate")([skips.pop(), x])
-        x = convolve_twice(x, channels, f"up{level}")
+        x = _convolve_twice(x, channels, f"up{level}")
 
     activation = "sigmoid" if classes == 1 else "softmax"
     outputs = layers.Conv2D(classes, 1, activation=activation, dtype="float32", name="probability")(x)
     return keras.Model(inputs, outputs, name="unet")
 
 
-def convolve_twice(x, channels, name):
+def _convolve_twice(x, channels, name):
     """Two 3x3 convolutions with ReLU, the second normalised: one level of the U."""
     options = {"padding": "same", "kernel_initializer": "he_normal"}
     x = layers.Conv2D(channels, 3, **options, activation="relu", name=f"{name}_conv1")(x)

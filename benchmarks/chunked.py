@@ -1,7 +1,7 @@
 """Measure the prediction of volumes: speed by the number of workers, and memory by the size of the volume.
 
-    python benchmarks/chunked.py                       # megapixels a second
-    python benchmarks/chunked.py --sizes 0.5 2 8       # and the memory for volumes of so many gigabytes
+    python -m benchmarks.chunked                       # megapixels a second
+    python -m benchmarks.chunked --sizes 0.5 2 8       # and the memory for volumes of so many gigabytes
 
 Speed is that of the network of main.py's defaults, untrained, one prediction a tile; each worker is kept to one core,
 and so is "the bare network", Keras alone on an image of a tile's size without a halo. Memory is that of `python
@@ -20,12 +20,9 @@ import distributed
 import numpy as np
 import zarr
 
-sys.path.insert(0, str(Path(__file__).parent.parent))
-
-import large
-
 import chunks
-import record
+import networks
+from benchmarks import large
 from model import unet
 
 
@@ -42,7 +39,7 @@ def write_volume(path, sections, side=2048):
 def bare_speed(model, tile, turns):
     """Megapixels a second of the network alone on one core; to be called in a process of its own."""
     os.sched_setaffinity(0, {0})
-    network, _ = record.load_network(model)
+    network, _ = networks.load_network(model)
     image = np.random.default_rng(0).random((1, tile, tile, network.input_shape[-1]), "float32")
     network.predict_on_batch(image)
     begun = time.perf_counter()
@@ -51,7 +48,7 @@ def bare_speed(model, tile, turns):
     return turns * tile**2 / 1e6 / (time.perf_counter() - begun)
 
 
-def cluster_speed(model, workers, place, sections, side, tile):
+def cluster_speed(model, workers, scratch, sections, side, tile):
     """Megapixels a second of a cluster of workers on this machine, a core each."""
     with (
         distributed.LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None) as cluster,
@@ -59,12 +56,14 @@ def cluster_speed(model, workers, place, sections, side, tile):
     ):
         for core, worker in enumerate(client.scheduler_info()["workers"]):
             client.run(os.sched_setaffinity, 0, {core % os.cpu_count()}, workers=[worker])
-        job = chunks.Job(model, 0.5, 1.0, False, False)
+        job = chunks.make_job(model, border=1.0, flips=False)
         for name, count in (("warm", workers), ("timed", sections)):
-            pixels = write_volume(place / f"{name}{workers}.zarr", count, side)
+            pixels = write_volume(scratch / f"{name}{workers}.zarr", count, side)
             begun = time.perf_counter()
-            out = place / f"{name}{workers}_out.zarr"
-            chunks.predict_volume(place / f"{name}{workers}.zarr", out, job, tile, cluster.scheduler_address)
+            out = scratch / f"{name}{workers}_out.zarr"
+            chunks.write_volume(
+                scratch / f"{name}{workers}.zarr", out, job, tile=tile, scheduler=cluster.scheduler_address
+            )
         return pixels / (time.perf_counter() - begun)
 
 
@@ -80,22 +79,22 @@ def main(argv=None):
     add("--sizes", type=float, nargs="*", default=[], help="gigabytes of the volumes whose memory is measured")
     arguments = parser.parse_args(argv)
     with tempfile.TemporaryDirectory() as folder:
-        place = Path(folder)
-        record.save_network(unet(width=12), place / "model.keras", border=1.0)
+        scratch = Path(folder)
+        networks.save_network(unet(width=12), scratch / "model.keras", networks.MaskSettings(border=1.0))
         with distributed.Client(n_workers=1, threads_per_worker=1, dashboard_address=None) as client:
-            bare = client.submit(bare_speed, place / "model.keras", arguments.tile, 4).result()
+            bare = client.submit(bare_speed, scratch / "model.keras", arguments.tile, 4).result()
         print(f"the bare network: {bare:.3f} megapixels a second")
         for workers in arguments.workers:
             speed = cluster_speed(
-                place / "model.keras", workers, place, arguments.sections, arguments.side, arguments.tile
+                scratch / "model.keras", workers, scratch, arguments.sections, arguments.side, arguments.tile
             )
             print(f"{workers} workers: {speed:.3f} megapixels a second, {speed / bare:.2f} of the bare network")
-        record.save_network(unet(width=2, depth=1), place / "small.keras", border=1.0)
+        networks.save_network(unet(width=2, depth=1), scratch / "small.keras", networks.MaskSettings(border=1.0))
         for size in arguments.sizes:
-            with tempfile.TemporaryDirectory(dir=place) as inner:
+            with tempfile.TemporaryDirectory(dir=scratch) as inner:
                 source, out = Path(inner) / "source.zarr", Path(inner) / "out.zarr"
                 write_volume(source, max(1, round(size * 1e9 / arguments.side**2)), arguments.side)
-                seconds, memory = large.measure_memory(source, "--out", out, "--model", place / "small.keras")
+                seconds, memory = large.measure_memory(source, "--out", out, "--model", scratch / "small.keras")
             print(f"{size} GB: {seconds:.0f} s, at most {memory:.2f} GiB")
     return 0
 

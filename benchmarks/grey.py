@@ -1,6 +1,6 @@
 """Count the seeds with which a short training ends grey: main.py beside the recipe of zhixuhao/unet.
 
-    python benchmarks/grey.py --data data/membrane data/isbi2012
+    python -m benchmarks.grey --data data/membrane data/isbi2012
 
 Each seed trains for a few steps on all but the last fifth of train/ and is looked at on that. It ended grey if its
 masks there have no membrane at all, or are no better than one answer for every pixel. The rows go to
@@ -14,42 +14,37 @@ from pathlib import Path
 
 import keras
 
-sys.path.insert(0, str(Path(__file__).parent.parent))
-
-import isbi2012
-import original
-
 import data
 import main as recipe
-import metrics
-import options
-import record
+import runs
+import tables
+from benchmarks import isbi2012, original
 
 ROWS = Path(__file__).with_suffix(".csv")
 
 
 def run_ours(folder, seed, steps):
     """Mean scores on the held-out sections after main.py with its defaults, but one epoch of so many steps."""
-    with tempfile.TemporaryDirectory() as place:
-        dataset = Path(place) / "data"
-        dataset.mkdir()
-        (dataset / "train").symlink_to((folder / "train").resolve())
-        given = ["--data", str(dataset), "--run", str(Path(place) / "run"), "--seed", str(seed)]
-        arguments = options.parse([*given, "--epochs", "1", "--steps-per-epoch", str(steps)], recipe.__doc__)
-        record.open_run(arguments.run, vars(arguments))
-        recipe.train(arguments)
-        return recipe.evaluate(arguments)["held out"]
+    with tempfile.TemporaryDirectory() as scratch:
+        data_folder, run = Path(scratch) / "data", Path(scratch) / "run"
+        data_folder.mkdir()
+        (data_folder / "train").symlink_to((folder / "train").resolve())
+        given = ["--data", str(data_folder), "--run", str(run), "--seed", str(seed)]
+        options = recipe.parse([*given, "--epochs", "1", "--steps-per-epoch", str(steps)])
+        runs.open_run(run, vars(options))
+        training, held_out = data.split(data.read_pairs(folder / "train"), options.validation_fraction)
+        recipe.train(options, training, held_out)
+        return recipe.finish(options, held_out)["held out"]
 
 
 def run_original(folder, seed, steps):
     """The same after so many steps of the recipe of zhixuhao/unet."""
     keras.utils.set_random_seed(seed)
-    _, images, labels, _ = data.read_pairs(folder / "train")
-    training, held_out = data.split(len(images), 0.2)
+    training, held_out = data.split(data.read_pairs(folder / "train"), 0.2)
     network = original.unet()
-    network.fit(original.Pairs(images[training], labels[training], steps, seed), verbose=2, shuffle=False)
-    masks = [original.predict(network, image) > 0.5 for image in images[held_out]]
-    return metrics.mean_scores(map(metrics.scores, labels[held_out], masks))
+    network.fit(original.Pairs(training.images, training.labels, steps, seed), verbose=2, shuffle=False)
+    masks = [original.predict(network, image) > 0.5 for image in held_out.images]
+    return tables.mean_scores(map(tables.score_mask, held_out.labels, masks))
 
 
 RECIPES = {"main.py": run_ours, isbi2012.ORIGINAL: run_original}
@@ -85,7 +80,7 @@ def main(argv=None):
                 if not any(key.items() <= row.items() for row in rows):
                     keras.backend.clear_session()
                     scores = RECIPES[name](folder, seed, arguments.steps)
-                    isbi2012.write_rows(ROWS, [*rows, {**key, **scores}])
+                    runs.write_table(ROWS, [*rows, {**key, **scores}])
     print(tabulate(isbi2012.read_rows(ROWS)))
     return 0
 

@@ -1,14 +1,14 @@
 """Compare main.py with the recipe of zhixuhao/unet on the real sections: scores against time.
 
-    python benchmarks/isbi2012.py             # all of it, hours on two cores
-    python benchmarks/isbi2012.py --folds 4   # one fold, for a quick look
+    python -m benchmarks.isbi2012             # all of it, hours on two cores
+    python -m benchmarks.isbi2012 --folds 4   # one fold, for a quick look
 
 A fold holds out six sections in a row: no network sees them in training, nor is its mask chosen by them. Scores are of
 the masks as they are written; `map_v_rand` and `map_v_info` are of the probabilities at the best threshold, as in the
-challenge. The labels of the challenge's own test sections are not public, and not used. The recipe of main.py was
-chosen by trainings on sections 0 to 17 scored on 18 to 29 (LOG.md): what folds 0 to 2 hold out had no part in that, but
-for how masks are made of maps, for which every third section was looked at too. The network in pretrained/ has seen
-simulated sections alone, whose look was chosen by comparing them with all thirty.
+challenge, whose own test sections are not used. The recipe of main.py was chosen by trainings on sections 0 to 17
+scored on 18 to 29 (LOG.md): what folds 0 to 2 hold out had no part in that, but for how masks are made of maps, for
+which every third section was looked at too. The network in pretrained/ has seen simulated sections alone, whose look
+was chosen by comparing them with all thirty.
 
 The scores go to benchmarks/isbi2012.csv as each fold ends, and folds that are there are not run again. The clock stands
 still while a network is looked at.
@@ -28,27 +28,24 @@ import keras
 import numpy as np
 from matplotlib.figure import Figure
 
-sys.path.insert(0, str(Path(__file__).parent.parent))
-
-import original
-
-import cells
+import challenge
 import data
 import figures
 import folders
-import formats
 import main as recipe
-import metrics
-import options
-import predict
-import record
+import masks
+import networks
+import runs
+import tables
+import watershed
+from benchmarks import original
 
 FOLDS = 5
 LOOK = 50  # steps between looks at the original
 ROWS = Path(__file__).with_suffix(".csv")
 SCORES = ("accuracy", "membrane_iou", "v_rand", "v_info", "map_v_rand", "map_v_info", "minutes")
 ORIGINAL = "zhixuhao/unet"
-START = ["--weights", str(record.PRETRAINED), "--learning-rate", "1e-3"]
+START = ["--weights", str(networks.PRETRAINED), "--learning-rate", "1e-3"]
 OURS = {
     "main.py": [],
     "main.py, short": ["--epochs", "1", "--steps-per-epoch", "110"],
@@ -82,21 +79,21 @@ class Looks(keras.callbacks.Callback):
         self.seconds += time.perf_counter() - self.started
 
 
-def score(labels, maps, border=cells.NO_LINES):
-    """Scores of the masks, as `cells.to_mask` makes them, and those of the maps at their best threshold."""
-    masks = [cells.to_mask(probability, border) for probability in maps]
-    best = {f"map_{name}": value for name, value in metrics.challenge_scores(labels, maps).items()}
-    return {**metrics.mean_scores(map(metrics.scores, labels, masks)), **best}
+def score(labels, maps, border=watershed.NO_LINES):
+    """Scores of the masks, as `watershed.mask_cells` makes them, and those of the maps at their best threshold."""
+    inside = [watershed.mask_cells(probability, border) for probability in maps]
+    best = {f"map_{name}": value for name, value in challenge.challenge_scores(labels, maps).items()}
+    return {**tables.mean_scores(map(tables.score_mask, labels, inside)), **best}
 
 
 def run_original(folder, fold, seed):
     """Rows of the recipe of zhixuhao/unet."""
     keras.utils.set_random_seed(seed)
-    _, images, labels, _ = data.read_pairs(folder / "train")
-    held_out = split(images, fold), split(labels, fold)
-    looks = Looks(LOOK, original.predict, held_out[0][1], held_out[1][1])
-    pairs = original.Pairs(held_out[0][0], held_out[1][0], original.STEPS, seed)
-    original.unet().fit(pairs, verbose=2, shuffle=False, callbacks=[looks])
+    pairs = data.read_pairs(folder / "train")
+    (trained, images), (trained_labels, labels) = split(pairs.images, fold), split(pairs.labels, fold)
+    looks = Looks(LOOK, original.predict, images, labels)
+    batches = original.Pairs(trained, trained_labels, original.STEPS, seed)
+    original.unet().fit(batches, verbose=2, shuffle=False, callbacks=[looks])
     return looks.rows
 
 
@@ -105,26 +102,26 @@ def run_ours(folder, fold, seed, changes):
 
     The last two are of the network and the masks that main.py has chosen by what it held out itself.
     """
-    with tempfile.TemporaryDirectory() as place:
-        dataset, run = Path(place) / "data", Path(place) / "run"
+    with tempfile.TemporaryDirectory() as scratch:
+        outside, run = Path(scratch) / "data", Path(scratch) / "run"
         for part in ("image", "label"):
-            (dataset / "train" / part).mkdir(parents=True)
+            (outside / "train" / part).mkdir(parents=True)
             for file in split(list(folders.find_images(folder / "train" / part).values()), fold)[0]:
-                shutil.copy(file, dataset / "train" / part)
-        given = ["--data", str(dataset), "--run", str(run), "--seed", str(seed), *changes]
-        arguments = options.parse(given, recipe.__doc__)
-        record.open_run(run, vars(arguments))
-        _, images, labels, _ = data.read_pairs(folder / "train")
-        images, labels = split(images, fold)[1], split(labels, fold)[1]
-        looks = Looks(arguments.steps_per_epoch, predict.predict, images, labels)
-        recipe.train(arguments, callbacks=[looks])
-        recipe.evaluate(arguments)
-        network, settings = record.load_network(run / "model.keras")
+                shutil.copy(file, outside / "train" / part)
+        options = recipe.parse(["--data", str(outside), "--run", str(run), "--seed", str(seed), *changes])
+        runs.open_run(run, vars(options))
+        pairs = data.read_pairs(folder / "train")
+        images, labels = split(pairs.images, fold)[1], split(pairs.labels, fold)[1]
+        looks = Looks(options.steps_per_epoch, masks.predict, images, labels)
+        training, held_out = data.split(data.read_pairs(outside / "train"), options.validation_fraction)
+        recipe.train(options, training, held_out, watching=[looks])
+        recipe.finish(options, held_out)
+        network, settings = networks.load_network(run / "model.keras")
         last = {"step": looks.rows[-1]["step"], "minutes": looks.seconds / 60}
-        maps = [predict.predict(network, image) for image in images]
-        rows = [*looks.rows[:-1], {**last, **score(labels, maps, settings["border"])}]
-        maps = [predict.predict(network, image, flips=False) for image in images]
-        return rows, {**last, **score(labels, maps, settings["border"])}
+        maps = [masks.predict(network, image) for image in images]
+        rows = [*looks.rows[:-1], {**last, **score(labels, maps, settings.border)}]
+        maps = [masks.predict(network, image, flips=False) for image in images]
+        return rows, {**last, **score(labels, maps, settings.border)}
 
 
 def split(sections, fold):
@@ -165,14 +162,6 @@ def number(text):
         except ValueError:
             pass
     return text
-
-
-def write_rows(path, rows):
-    """Write rows, dicts of the same keys, as a CSV file."""
-    with formats.whole_file(path) as temporary, temporary.open("w", newline="") as file:
-        table = csv.DictWriter(file, rows[0])
-        table.writeheader()
-        table.writerows(rows)
 
 
 def last_rows(rows, name):
@@ -231,7 +220,7 @@ def main(argv=None):
             if any((row["recipe"], row["fold"], row["seed"]) == (name, fold, arguments.seed) for row in rows):
                 continue
             rows += in_a_process(run_fold, name, arguments.data, fold, arguments.seed)
-            write_rows(ROWS, rows)
+            runs.write_table(ROWS, rows)
             print(tabulate(rows), flush=True)
     rows = read_rows(ROWS)
     print(tabulate(rows))

@@ -1,6 +1,6 @@
 """Kill main.py and predict.py at random moments: is every file that is there whole, and does a rerun finish?
 
-    python benchmarks/killed.py
+    python -m benchmarks.killed
 
 Each trial runs on a small drawn dataset, is killed (SIGKILL) at a moment drawn from the time that an undisturbed run
 takes, and started again.
@@ -21,8 +21,6 @@ import keras
 import numpy as np
 from PIL import Image
 from tqdm import trange
-
-sys.path.insert(0, str(Path(__file__).parent.parent))
 
 import folders
 
@@ -89,26 +87,26 @@ def finish(command):
     return time.perf_counter() - begun
 
 
-def try_training(place, rng, seconds):
+def try_training(scratch, rng, seconds):
     """Kill a training and start it again; returns (killed in time, broken files)."""
-    command = ["main.py", "--data", place / "data", "--run", place / "run", *SMALL]
+    command = ["main.py", "--data", scratch / "data", "--run", scratch / "run", *SMALL]
     alive = kill_at(command, rng.uniform(0.3, 1) * seconds)
-    broken = find_broken(place)
-    finish([*command, "--resume"] if (place / "run" / "last.keras").is_file() else command)
-    return alive, broken + find_broken(place)
+    broken = find_broken(scratch)
+    finish([*command, "--resume"] if (scratch / "run" / "last.keras").is_file() else command)
+    return alive, broken + find_broken(scratch)
 
 
-def try_prediction(place, rng, seconds):
+def try_prediction(scratch, rng, seconds):
     """The same of a prediction."""
-    model = place / "run" / "model.keras"
-    command = ["predict.py", place / "data" / "test", "--out", place / "masks", "--model", model]
+    model = scratch / "run" / "model.keras"
+    command = ["predict.py", scratch / "data" / "test", "--out", scratch / "masks", "--model", model]
     alive = kill_at(command, rng.uniform(0.3, 1) * seconds)
-    broken = find_broken(place)
+    broken = find_broken(scratch)
     finish(command)
-    for stem in folders.find_images(place / "data" / "test"):
-        if not (place / "masks" / f"{stem}_predict.png").is_file():
+    for stem in folders.find_images(scratch / "data" / "test"):
+        if not (scratch / "masks" / f"{stem}_predict.png").is_file():
             broken.append((stem, "has no mask"))
-    return alive, broken + find_broken(place)
+    return alive, broken + find_broken(scratch)
 
 
 def main(argv=None):
@@ -120,11 +118,11 @@ def main(argv=None):
     arguments = parser.parse_args(argv)
     rng, failed = np.random.default_rng(arguments.seed), 0
     with tempfile.TemporaryDirectory() as folder:
-        place = Path(folder)
-        draw_dataset(place / "data")
-        training = finish(["main.py", "--data", place / "data", "--run", place / "run", *SMALL])
-        options = ["--out", place / "masks", "--model", place / "run" / "model.keras"]
-        prediction = finish(["predict.py", place / "data" / "test", *options])
+        scratch = Path(folder)
+        draw_dataset(scratch / "data")
+        training = finish(["main.py", "--data", scratch / "data", "--run", scratch / "run", *SMALL])
+        options = ["--out", scratch / "masks", "--model", scratch / "run" / "model.keras"]
+        prediction = finish(["predict.py", scratch / "data" / "test", *options])
         for name, trial, seconds in (
             ("prediction", try_prediction, prediction),
             ("training", try_training, training),
@@ -132,8 +130,8 @@ def main(argv=None):
             killed = broken_ones = 0
             for _ in trange(arguments.trials, desc=name):
                 for left in ["masks", *(["run"] if name == "training" else [])]:
-                    shutil.rmtree(place / left, ignore_errors=True)
-                alive, broken = trial(place, rng, seconds)
+                    shutil.rmtree(scratch / left, ignore_errors=True)
+                alive, broken = trial(scratch, rng, seconds)
                 killed += alive
                 broken_ones += bool(broken)
                 for file, error in broken:

@@ -1,7 +1,7 @@
 """Measure what tiles cost: speed against one piece, and the memory that a large image takes.
 
-    python benchmarks/large.py                # megapixels a second
-    python benchmarks/large.py --side 20000   # and those of an image of that side, with the memory of predict.py
+    python -m benchmarks.large                # megapixels a second
+    python -m benchmarks.large --side 20000   # and those of an image of that side, with the memory of predict.py
 
 The network is that of main.py's defaults, for the speed untrained.
 """
@@ -17,11 +17,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-sys.path.insert(0, str(Path(__file__).parent.parent))
-
-import predict
-import record
-import tiles
+import masks
+import networks
+import tiling
 from model import unet
 
 REPOSITORY = Path(__file__).parent.parent
@@ -41,7 +39,7 @@ def measure_speed(network, side, sizes, turns):
     for turn in range(turns + 1):
         for size in sizes:
             start = time.perf_counter()
-            predict.predict(network, image, flips=False, tile=size)
+            masks.predict(network, image, flips=False, tile=size)
             if turn:  # the first compiles
                 speeds[size].append(side**2 / 1e6 / (time.perf_counter() - start))
     return speeds
@@ -56,7 +54,7 @@ def compare_speed(network, side, whole):
     image = np.random.default_rng(0).integers(0, 255, (side, side), np.uint8)
     seconds, pieces = [], []
     start = time.perf_counter()
-    for number, _ in enumerate(tiles.predict_tiles(network, image, flips=False)):
+    for number, _ in enumerate(tiling.predict_tiles(network, image, flips=False)):
         seconds.append(time.perf_counter() - start)
         if number % 4 == 0:
             pieces += measure_speed(network, whole, [whole], 1)[whole]
@@ -82,10 +80,10 @@ def measure_memory(images, *options):
 
 def measure_image(side):
     """What `measure_memory` gives for a square image of noise, by the network of the repository."""
-    with tempfile.TemporaryDirectory() as place:
+    with tempfile.TemporaryDirectory() as folder:
         image = np.random.default_rng(0).integers(0, 255, (side, side), np.uint8)
-        Image.fromarray(image).save(Path(place) / "a.png", compress_level=1)
-        return measure_memory(Path(place) / "a.png", "--model", record.PRETRAINED)
+        Image.fromarray(image).save(Path(folder) / "a.png", compress_level=1)
+        return measure_memory(Path(folder) / "a.png", "--model", networks.PRETRAINED)
 
 
 def main(argv=None):

@@ -1,6 +1,6 @@
 """Measure which share of a training step waits for data.
 
-    python benchmarks/loading.py
+    python -m benchmarks.loading
 
 First come the crops that threads make a second, without a network. Then three kinds of steps are timed in turns,
 since a machine's speed drifts: on crops that are cut and augmented as training goes; on one batch made beforehand,
@@ -17,9 +17,6 @@ from pathlib import Path
 import keras
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).parent.parent))
-
-import batches
 import data
 from model import unet
 
@@ -50,8 +47,8 @@ def main(argv=None):
     parser.add_argument("--steps", type=int, default=20, help="steps a turn")
     parser.add_argument("--turns", type=int, default=8, help="how often each is timed")
     arguments = parser.parse_args(argv)
-    _, images, labels, _ = data.read_pairs(arguments.data / "train")
-    crops = batches.Crops(images, labels, crop=arguments.crop, batch_size=4, steps=arguments.steps)
+    pairs = data.read_pairs(arguments.data / "train")
+    crops = data.Crops(pairs.images, pairs.labels, crop=arguments.crop, batch_size=4, steps=arguments.steps)
     for workers in (1, crops.workers):
         with ThreadPoolExecutor(workers) as threads:
             start = time.perf_counter()

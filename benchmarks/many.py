@@ -1,6 +1,6 @@
 """Measure the memory and the time that predict.py takes for many small images.
 
-    python benchmarks/many.py
+    python -m benchmarks.many
 
 Ten times as many images should take as much memory, and ten times the time beyond that of starting.
 """
@@ -13,9 +13,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-sys.path.insert(0, str(Path(__file__).parent.parent))
-
-import large
+from benchmarks import large
 
 
 def main(argv=None):
@@ -27,8 +25,8 @@ def main(argv=None):
     arguments = parser.parse_args(argv)
     rng = np.random.default_rng(0)
     for count in arguments.counts:
-        with tempfile.TemporaryDirectory() as place:
-            images, masks = Path(place) / "images", Path(place) / "masks"
+        with tempfile.TemporaryDirectory() as folder:
+            images, masks = Path(folder) / "images", Path(folder) / "masks"
             images.mkdir()
             for i in range(count):
                 image = rng.integers(0, 255, (arguments.side, arguments.side), np.uint8)

@@ -1,6 +1,6 @@
 """Measure ONNX Runtime beside Keras: seconds for 30 images of 512x512 pixels, one prediction each.
 
-    python benchmarks/runtimes.py
+    python -m benchmarks.runtimes
 
 The network is that of main.py's defaults, untrained. The two take turns, since a machine's speed drifts.
 """
@@ -13,8 +13,6 @@ from pathlib import Path
 
 import numpy as np
 import onnxruntime
-
-sys.path.insert(0, str(Path(__file__).parent.parent))
 
 import export
 from model import unet
@@ -31,8 +29,8 @@ def main(argv=None):
     arguments = parser.parse_args(argv)
     network = unet(width=arguments.width)
     images = np.random.default_rng(0).random((arguments.images, arguments.side, arguments.side, 1), "float32")
-    with tempfile.TemporaryDirectory() as place:
-        session = onnxruntime.InferenceSession(export.save_weights(network, Path(place))[0])
+    with tempfile.TemporaryDirectory() as folder:
+        session = onnxruntime.InferenceSession(export.save_weights(network, Path(folder))[0])
     name = session.get_inputs()[0].name
     runtimes = {
         "Keras": network.predict_on_batch,

@@ -1,6 +1,6 @@
 """Measure training on several processes: steps a second, and the share of a step that is communication.
 
-    python benchmarks/scaling.py
+    python -m benchmarks.scaling
 
 One process, two that train each for itself, and two that train together; JAX on the CPU, each kept to one core of this
 machine, the network of main.py's defaults. The batch of a process stays the same, so that two of them do twice the work
@@ -24,7 +24,6 @@ HOSTS = (8, 64)
 def work(arguments):
     """One process of a measurement: prints its steps a second and the bytes of the gradient as JSON."""
     os.sched_setaffinity(0, {arguments.core % os.cpu_count()})
-    sys.path.insert(0, str(REPOSITORY))
     import keras
     import numpy as np
 
@@ -63,8 +62,8 @@ def measure(processes, arguments, together):
                 "KERAS_DISTRIBUTION_NUM_PROCESSES": str(processes),
                 "KERAS_DISTRIBUTION_PROCESS_ID": str(process),
             }
-        command = [sys.executable, __file__, "--work", f"--core={process}", *options]
-        started.append(subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True))
+        command = [sys.executable, "-m", "benchmarks.scaling", "--work", f"--core={process}", *options]
+        started.append(subprocess.Popen(command, cwd=REPOSITORY, env=environment, stdout=subprocess.PIPE, text=True))
     answers = [json.loads(process.communicate()[0].splitlines()[-1]) for process in started]
     return max(answer["seconds"] for answer in answers), answers[0]["bytes"]
 

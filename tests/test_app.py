@@ -6,31 +6,30 @@ import keras
 import numpy as np
 import pytest
 import tifffile
-from conftest import REPOSITORY, draw_section, save, serve_app
-from test_tiles import build
+from helpers import REPOSITORY, draw_section, save, serve_app, small_network
 
-import formats
 import predict
-import record
-import tiles
 from model import unet
 
-pytest.importorskip("gradio", reason="Gradio is not installed (requirements-app.txt)")
+pytest.importorskip("gradio", reason="Gradio is not installed")
 
 import app
+import images
+import networks
+import tiling
 
 
 @pytest.fixture(scope="module")
 def model_file(tmp_path_factory):
     file = tmp_path_factory.mktemp("run") / "model.keras"
-    record.save_network(build(2), file, border=0.5)
+    networks.save_network(small_network(2), file, networks.MaskSettings(border=0.5))
     return file
 
 
 @pytest.fixture
 def predictor(model_file, tmp_path):
     (tmp_path / "results").mkdir()
-    return app.Predictor(*record.load_network(model_file), tmp_path / "results")
+    return app.Predictor(*networks.load_network(model_file), tmp_path / "results")
 
 
 @pytest.fixture
@@ -57,7 +56,7 @@ def test_results_are_those_of_predict(predictor, image_file, model_file, tmp_pat
     files = [Path(file).read_bytes() for file in (mask_file, map_file)]
     assert files == predicted(image_file, model_file, tmp_path / "b", threshold)
     predictor.forget(folder)
-    assert not list(predictor.place.iterdir())
+    assert not list(predictor.results.iterdir())
 
 
 def test_a_wrong_file_gives_a_sentence_and_leaves_nothing(predictor, tmp_path):
@@ -73,14 +72,14 @@ def test_a_wrong_file_gives_a_sentence_and_leaves_nothing(predictor, tmp_path):
         assert message.startswith(expected)
         assert folder is None
         assert rest == [None] * 6
-    assert not list(predictor.place.iterdir())
+    assert not list(predictor.results.iterdir())
 
 
 def test_of_several_classes_the_mask_is_that_of_predict(image_file, tmp_path):
     keras.utils.set_random_seed(0)
     network, model_file = unet(classes=3, width=2, depth=2), tmp_path / "three.keras"
-    record.save_network(network, model_file, values=[0, 100, 200])
-    predictor = app.Predictor(*record.load_network(model_file), tmp_path)
+    networks.save_network(network, model_file, networks.MaskSettings(values=(0, 100, 200)))
+    predictor = app.Predictor(*networks.load_network(model_file), tmp_path)
     _, _, *pictures, mask_file, map_file = predictor.predict(image_file, 0.5)
     assert [picture.shape[:2] for picture in pictures] == [(90, 130)] * 4
     files = [Path(file).read_bytes() for file in (mask_file, map_file)]
@@ -88,21 +87,21 @@ def test_of_several_classes_the_mask_is_that_of_predict(image_file, tmp_path):
 
 
 def test_in_tiles_too_a_moved_threshold_gives_what_predict_does(predictor, model_file, tmp_path):
-    side = tiles.fitting_tile(predictor.network) + 300
+    side = tiling.fitting_tile(predictor.network) + 300
     save(draw_section(np.random.default_rng(0), 60, side)[0], tmp_path / "wide.png")
     folder, *_, map_file = predictor.predict(tmp_path / "wide.png", 0.5)
     threshold = round(float(np.median(tifffile.imread(map_file))), 2)
     *_, mask_file, map_file = predictor.move_threshold(folder, threshold)
     files = [Path(file).read_bytes() for file in (mask_file, map_file)]
     assert files == predicted(tmp_path / "wide.png", model_file, tmp_path / "out", threshold)
-    assert 0 < formats.read_array(mask_file).mean() < 255
+    assert 0 < images.read_array(mask_file).mean() < 255
 
 
 def test_a_large_picture_is_shrunk_to_be_shown(predictor, tmp_path):
     save(np.zeros((40, 3000), np.uint8), tmp_path / "wide.png")
     _, _, *pictures, mask_file, _ = predictor.predict(tmp_path / "wide.png", 0.5)
     assert all(max(picture.shape) <= app.SHOWN for picture in pictures)
-    assert predict.formats.read_array(mask_file).shape == (40, 3000)
+    assert images.read_array(mask_file).shape == (40, 3000)
 
 
 def test_without_a_model_it_ends_with_a_sentence(tmp_path, capsys):
@@ -119,7 +118,7 @@ def address(model_file):
 
 @pytest.fixture(scope="module")
 def browser():
-    playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed (requirements-dev.txt)")
+    playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
     chromium = shutil.which("chromium") or shutil.which("chromium-browser")
     if not chromium:
         pytest.skip("Chromium is not installed")
@@ -191,7 +190,7 @@ def test_two_sessions_a_large_upload_and_no_image(browser, address, image_file, 
 
 def test_the_example_is_pictured(browser, tmp_path, request):
     """With the network of the repository. `--screenshot FILE` keeps the picture: img/app.png is made so."""
-    with serve_app("--model", str(record.PRETRAINED.relative_to(REPOSITORY))) as address:
+    with serve_app("--model", str(networks.PRETRAINED.relative_to(REPOSITORY))) as address:
         page = open_page(browser, address)
         page.set_viewport_size({"width": 1200, "height": 760})
         page.locator("#example").click()

@@ -10,13 +10,11 @@ import keras
 import numpy as np
 import pytest
 import tifffile
-from conftest import REPOSITORY, draw_section, save
-from test_main import SMALL
-from test_tiles import build
+from helpers import REPOSITORY, SMALL, draw_section, save, small_network
 
-import data
-import predict
-import record
+import images
+import masks
+import networks
 
 
 @pytest.fixture(params=sorted({"tensorflow", "jax", "torch"} - {keras.backend.backend()}))
@@ -39,21 +37,21 @@ def run(backend, *command):
     assert done.returncode == 0, done.stderr
 
 
-def test_main_runs_on_every_backend(backend, dataset, tmp_path):
-    run(backend, "main.py", "--data", dataset, "--run", tmp_path / "run", *SMALL)
+def test_main_runs_on_every_backend(backend, cells, tmp_path):
+    run(backend, "main.py", "--data", cells, "--run", tmp_path / "run", *SMALL)
     summary = json.loads((tmp_path / "run" / "run.json").read_text())
     assert backend in summary["device"]
     assert backend in summary["versions"]
     assert 0 < summary["scores"]["test"]["accuracy"] <= 1
-    assert (dataset / "test" / "a_predict.png").is_file()
+    assert (cells / "test" / "a_predict.png").is_file()
 
 
 def test_a_saved_network_answers_alike_on_every_backend(backend, tmp_path):
-    network = build(3)
-    record.save_network(network, tmp_path / "model.keras", border=1.0)
+    network = small_network(3)
+    networks.save_network(network, tmp_path / "model.keras", networks.MaskSettings(border=1.0))
     save(draw_section(np.random.default_rng(0), 70, 90)[0], tmp_path / "a.png")
     options = ["--model", tmp_path / "model.keras", "--probability", "--no-flips"]
     run(backend, "predict.py", tmp_path / "a.png", *options)
-    expected = predict.predict(network, data.read_image(tmp_path / "a.png"), flips=False)
+    expected = masks.predict(network, images.read_image(tmp_path / "a.png"), flips=False)
     assert np.ptp(expected) > 0.01
     np.testing.assert_allclose(tifffile.imread(tmp_path / "a_probability.tif"), expected, atol=1e-4)

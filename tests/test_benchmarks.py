@@ -1,20 +1,11 @@
-import sys
 from types import SimpleNamespace
 
 import keras
 import numpy as np
 import pytest
-from conftest import REPOSITORY, draw_section, load_script, save
+from helpers import draw_section, save, shrink_isbi2012
 
-sys.path.insert(0, str(REPOSITORY / "benchmarks"))
-
-import grey
-import isbi2012
-import large
-import loading
-import many
-import original
-
+from benchmarks import grey, isbi2012, large, loading, many, original
 from model import unet
 
 
@@ -27,14 +18,6 @@ def sections(tmp_path):
         save(image, tmp_path / "ten" / "train" / "image" / f"{i}.png")
         save(label, tmp_path / "ten" / "train" / "label" / f"{i}.png")
     return tmp_path / "ten"
-
-
-@pytest.fixture
-def tiny_original(monkeypatch):
-    """The original at 32x32 and width 2, for 4 steps."""
-    monkeypatch.setattr(original, "SIDE", 32)
-    monkeypatch.setattr(original, "STEPS", 4)
-    monkeypatch.setattr(original.unet, "__defaults__", (2,))
 
 
 def test_the_original_network_has_as_many_parameters_as_there():
@@ -74,15 +57,6 @@ def test_a_fold_is_a_block_in_a_row():
     assert isbi2012.split(list(range(30)), 0)[1] == list(range(6))
 
 
-def shrink_isbi2012(monkeypatch, folder):
-    """Let isbi2012.py train briefly, in this process, and keep its rows in a folder."""
-    small = ["--crop", "32", "--width", "2", "--depth", "2", "--epochs", "2", "--steps-per-epoch", "2"]
-    monkeypatch.setattr(isbi2012, "OURS", {"main.py": small, "main.py, short": small})
-    monkeypatch.setattr(isbi2012, "ROWS", folder / "rows.csv")
-    monkeypatch.setattr(isbi2012, "LOOK", 2)
-    monkeypatch.setattr(isbi2012, "in_a_process", lambda function, *arguments: function(*arguments))
-
-
 def test_benchmark_compares_scores_in_time_and_is_not_run_twice(sections, tiny_original, tmp_path, monkeypatch, capsys):
     shrink_isbi2012(monkeypatch, tmp_path)
     monkeypatch.chdir(tmp_path)
@@ -117,9 +91,9 @@ def test_grey_endings_are_counted(tmp_path, monkeypatch, capsys):
 
 
 def test_both_recipes_run_for_the_count_of_grey_endings(sections, tiny_original, monkeypatch):
-    parse = grey.options.parse
+    parse = grey.recipe.parse
     small = ["--crop", "32", "--width", "2", "--depth", "2"]
-    monkeypatch.setattr(grey.options, "parse", lambda given, description: parse([*given, *small], description))
+    monkeypatch.setattr(grey.recipe, "parse", lambda given: parse([*given, *small]))
     for run in (grey.run_ours, grey.run_original):
         assert {"accuracy", "constant", "membrane_iou"} <= run(sections, seed=0, steps=2).keys()
 
@@ -147,8 +121,9 @@ def test_waiting_for_data_is_told_from_sharing_cores(sections, capsys):
 
 
 def test_runtimes_are_timed_in_turns(capsys):
-    pytest.importorskip("onnxruntime", reason="onnxruntime is not installed (requirements-export.txt)")
-    runtimes = load_script("benchmarks/runtimes.py")
+    pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
+    from benchmarks import runtimes
+
     assert runtimes.main(["--width", "2", "--side", "64", "--images", "2", "--turns", "1"]) == 0
     printed = capsys.readouterr().out
     assert float(printed.split("largest difference: ")[1].split()[0]) < 1e-4
@@ -156,8 +131,9 @@ def test_runtimes_are_timed_in_turns(capsys):
 
 
 def test_volumes_are_timed_and_weighed(capsys, monkeypatch):
-    pytest.importorskip("distributed", reason="dask is not installed (requirements-volumes.txt)")
-    chunked = load_script("benchmarks/chunked.py")
+    pytest.importorskip("distributed", reason="dask is not installed")
+    from benchmarks import chunked
+
     monkeypatch.setattr(chunked, "unet", lambda width, depth=1: unet(width=2, depth=depth))
     options = ["--workers", "1", "--sections", "2", "--side", "64", "--tile", "32", "--sizes", "1e-5"]
     assert chunked.main(options) == 0
@@ -168,8 +144,9 @@ def test_volumes_are_timed_and_weighed(capsys, monkeypatch):
 
 
 def test_scaling_is_measured_between_processes(capsys):
-    pytest.importorskip("jax", reason="JAX is not installed (requirements-dev.txt)")
-    scaling = load_script("benchmarks/scaling.py")
+    pytest.importorskip("jax", reason="JAX is not installed")
+    from benchmarks import scaling
+
     assert scaling.main(["--width", "2", "--depth", "1", "--crop", "32", "--steps", "2"]) == 0
     printed = capsys.readouterr().out
     assert "1 process: " in printed

@@ -5,15 +5,15 @@ import json
 import numpy as np
 import pytest
 import tifffile
+from helpers import SMALL
 from PIL import Image
-from test_main import SMALL
 
-import check
-import data
-import formats
+import dataset
+import evaluate
+import labels
 import main
-import metrics
 import predict
+import tables
 
 VALUES = np.array([0, 3, 7], np.uint8)
 PALETTE = [0, 0, 0] * 3 + [200, 30, 30] * 4 + [30, 200, 30]
@@ -40,53 +40,53 @@ def save_coloured(path, classes):
 
 
 @pytest.fixture(params=[save_indexed, save_grey, save_coloured])
-def dataset(request, tmp_path):
+def squares(request, tmp_path):
     """Six training images and two test images, with labels in three classes."""
     rng = np.random.default_rng(0)
-    for images, labels, count in (("train/image", "train/label", 6), ("test", "test/label", 2)):
-        for folder in (images, labels):
+    for image_part, label_part, count in (("train/image", "train/label", 6), ("test", "test/label", 2)):
+        for folder in (image_part, label_part):
             (tmp_path / "squares" / folder).mkdir(parents=True, exist_ok=True)
         for i in range(count):
             image, classes = draw(rng)
-            Image.fromarray(image).save(tmp_path / "squares" / images / f"{i}{images[:2]}.png")
-            request.param(tmp_path / "squares" / labels / f"{i}{images[:2]}.png", classes)
+            Image.fromarray(image).save(tmp_path / "squares" / image_part / f"{i}{image_part[:2]}.png")
+            request.param(tmp_path / "squares" / label_part / f"{i}{image_part[:2]}.png", classes)
     return tmp_path / "squares"
 
 
-def test_three_classes_from_files_to_scored_masks(dataset, tmp_path, monkeypatch, capsys):
+def test_three_classes_from_files_to_scored_masks(squares, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    assert check.dataset(dataset, 0.2, 32) == []
+    assert dataset.find_problems(dataset.survey(squares), 0.2, 32) == []
     options = ["--steps-per-epoch", "30", "--learning-rate", "0.02"]
-    assert main.main(["--data", str(dataset), *SMALL, *options]) == 0
+    assert main.main(["--data", str(squares), *SMALL, *options]) == 0
     scores = json.loads((tmp_path / "runs" / "squares" / "run.json").read_text())["scores"]["test"]
     assert scores["accuracy"] > scores["constant"]
     assert scores["mean_iou"] == pytest.approx(np.mean([scores[name] for name in scores if name.startswith("iou_")]))
     assert len(scores) == 6
-    with Image.open(dataset / "test" / "0te_predict.png") as mask, Image.open(dataset / "test/label/0te.png") as label:
+    with Image.open(squares / "test" / "0te_predict.png") as mask, Image.open(squares / "test/label/0te.png") as label:
         if label.mode == "P":
             assert mask.getpalette()[: len(PALETTE)] == PALETTE
             assert set(np.unique(mask)) <= set(VALUES.tolist())
         # In its own colours or greys the mask looks like the label.
         seen, meant = (np.asarray(picture.convert("RGB")) for picture in (mask, label))
         assert np.mean(np.all(seen == meant, axis=-1)) == pytest.approx(
-            metrics.score_folder(dataset / "test", dataset / "test/label")["0te"]["accuracy"]
+            tables.score_folder(squares / "test", squares / "test/label")["0te"]["accuracy"]
         )
     assert "mean_iou" in (tmp_path / "runs/squares/history.csv").read_text()
     network = ["--model", "runs/squares/model.keras", "--out", "again", "--probability"]
-    assert predict.main([str(dataset / "test"), *network]) == 0
-    assert (tmp_path / "again/0te_predict.png").read_bytes() == (dataset / "test/0te_predict.png").read_bytes()
+    assert predict.main([str(squares / "test"), *network]) == 0
+    assert (tmp_path / "again/0te_predict.png").read_bytes() == (squares / "test/0te_predict.png").read_bytes()
     maps = tifffile.imread(tmp_path / "again/0te_probability.tif")
     assert maps.shape == (3, 48, 40)
     np.testing.assert_allclose(maps.sum(0), 1, atol=1e-5)
     capsys.readouterr()
-    assert metrics.main(["again", str(dataset / "test/label")]) == 0
+    assert evaluate.main(["again", str(squares / "test/label")]) == 0
     assert "mean_iou" in capsys.readouterr().out
 
 
 def test_classes_are_numbered_by_rising_values(tmp_path):
     save_grey(tmp_path / "a.png", np.array([[2, 0], [0, 2]]))
     save_grey(tmp_path / "b.png", np.array([[1, 1]]))
-    (first, second), values = data.read_labels([tmp_path / "a.png", tmp_path / "b.png"])
+    (first, second), values = labels.read_labels([tmp_path / "a.png", tmp_path / "b.png"])
     assert values == [0, 3, 7]
     assert first.tolist() == [[2, 0], [0, 2]]
     assert second.tolist() == [[1, 1]]
@@ -94,13 +94,13 @@ def test_classes_are_numbered_by_rising_values(tmp_path):
 
 def test_class_scores_by_hand():
     label, mask = np.array([[0, 0, 1, 1]]), np.array([[0, 1, 1, 1]])
-    scores = metrics.scores(label, mask, [0, 3, 7])
+    scores = tables.score_mask(label, mask, [0, 3, 7])
     assert scores["accuracy"] == 3 / 4
     assert scores["constant"] == 2 / 4
     assert (scores["iou_0"], scores["iou_3"]) == (1 / 2, 2 / 3)
     assert np.isnan(scores["iou_7"])
     assert scores["mean_iou"] == pytest.approx((1 / 2 + 2 / 3) / 2)
-    both = metrics.mean_scores([scores, {**scores, "iou_7": 0.5}])
+    both = tables.mean_scores([scores, {**scores, "iou_7": 0.5}])
     assert both["iou_7"] == 0.5
 
 
@@ -109,7 +109,7 @@ def test_a_mask_of_unknown_values_counts_as_wrong(tmp_path):
         (tmp_path / folder).mkdir()
         save_grey(tmp_path / folder / "a.png", np.array(classes))
     Image.fromarray(np.uint8([[0, 3, 7, 9]])).save(tmp_path / "masks" / "a.png")
-    scores = metrics.score_folder(tmp_path / "masks", tmp_path / "labels")["a"]
+    scores = tables.score_folder(tmp_path / "masks", tmp_path / "labels")["a"]
     assert scores["accuracy"] == 3 / 4
     assert scores["iou_9"] == 0
 
@@ -119,7 +119,7 @@ def test_palettes_are_kept_and_colours_become_one(tmp_path):
     save_indexed(tmp_path / "i.png", classes)
     save_grey(tmp_path / "g.png", classes)
     save_coloured(tmp_path / "c.png", classes)
-    assert formats.read_palette(tmp_path / "i.png", [0, 3, 7])[: len(PALETTE)] == PALETTE
-    assert formats.read_palette(tmp_path / "g.png", [0, 3, 7]) is None
-    _, values = data.read_labels([tmp_path / "c.png"])
-    assert formats.read_palette(tmp_path / "c.png", values) == [0, 0, 0, 30, 200, 30, 200, 30, 30]
+    assert labels.read_palette(tmp_path / "i.png", [0, 3, 7])[: len(PALETTE)] == PALETTE
+    assert labels.read_palette(tmp_path / "g.png", [0, 3, 7]) is None
+    _, values = labels.read_labels([tmp_path / "c.png"])
+    assert labels.read_palette(tmp_path / "c.png", values) == [0, 0, 0, 30, 200, 30, 200, 30, 30]

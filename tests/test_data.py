@@ -1,7 +1,9 @@
+import keras
 import numpy as np
 import pytest
-from conftest import REPOSITORY, save
+from helpers import REPOSITORY, draw_section
 
+import callbacks
 import data
 
 
@@ -9,29 +11,6 @@ def test_the_folder_of_the_data_does_not_take_the_place_of_the_module():
     """`data/__init__.py` would: `import data` would then find the folder."""
     assert data.__file__ == str(REPOSITORY / "data.py")
     assert not (REPOSITORY / "data" / "__init__.py").exists()
-
-
-def test_read_image_scales_by_dtype_not_by_content(tmp_path):
-    save(np.array([[0, 51], [102, 51]], np.uint8), tmp_path / "dark.png")
-    image = data.read_image(tmp_path / "dark.png")
-    assert image.dtype == np.float32
-    np.testing.assert_allclose(image[..., 0], [[0, 0.2], [0.4, 0.2]], rtol=1e-6)
-
-
-@pytest.mark.parametrize("low_high", [(0, 1), (0, 128), (0, 255), (10, 200)])
-def test_the_higher_label_value_is_inside(tmp_path, low_high):
-    cells = np.array([[True, False], [True, True]])
-    save(np.where(cells, *reversed(low_high)).astype(np.uint8), tmp_path / "a.png")
-    save(np.full((1, 2), low_high[0], np.uint8), tmp_path / "b.png")  # a section of membrane alone
-    (first, second), values = data.read_labels([tmp_path / "a.png", tmp_path / "b.png"])
-    assert values == list(low_high)
-    assert np.array_equal(first, cells)
-    assert not second.any()
-
-
-def test_split_holds_out_the_last_block():
-    assert data.split(30, 0.2) == (slice(0, 24), slice(24, 30))
-    assert data.split(4, 0.01) == (slice(0, 3), slice(3, 4))
 
 
 def coded_pair(size=40):
@@ -47,7 +26,7 @@ def test_augment_moves_image_and_label_alike(monkeypatch):
         monkeypatch.setattr(data, change, 0)
     image, label = coded_pair()
     for seed in range(20):
-        moved, moved_label = data.augment(image, label, np.random.default_rng(seed))
+        moved, moved_label = data.augment(image, label, np.random.default_rng(seed), data.Augmentation())
         assert set(np.unique(moved_label)) <= {0, 1}
         # Interpolated halfway is white in the label too, but for pixels on an edge that rounds the other way.
         assert np.mean((moved > 0.5) == (moved_label > 0.5)) > 0.97
@@ -58,17 +37,21 @@ def test_augment_leaves_numpys_global_state_alone():
     np.random.seed(3)
     expected = np.random.random()
     np.random.seed(3)
-    data.augment(image, label, np.random.default_rng(0))
+    data.augment(image, label, np.random.default_rng(0), data.Augmentation())
     assert np.random.random() == expected
 
 
 def test_variations_can_be_left_out(monkeypatch):
     monkeypatch.setattr(data.IMAGE_GENERATOR, "get_random_transform", lambda shape, seed: {})
     image, label = coded_pair()
-    still, still_label = data.augment(image, label, np.random.default_rng(0), turns=False, grey=False)
+    still, still_label = data.augment(
+        image, label, np.random.default_rng(0), data.Augmentation(turns=False, grey=False)
+    )
     np.testing.assert_array_equal(still, image)
     np.testing.assert_array_equal(still_label, label)
-    assert not np.array_equal(data.augment(image, label, np.random.default_rng(0), turns=False)[0], image)
+    assert not np.array_equal(
+        data.augment(image, label, np.random.default_rng(0), data.Augmentation(turns=False))[0], image
+    )
 
 
 def test_elastic_deformation_moves_image_and_label_alike_by_so_many_pixels():
@@ -81,3 +64,73 @@ def test_elastic_deformation_moves_image_and_label_alike_by_so_many_pixels():
         moves.append((moved - rows)[10:50, 10:50])
     # The nine points' displacements have a deviation of 3; splines between them stay near that.
     assert 2 < np.std(moves) < 3.5
+
+
+def crops(workers=1, **options):
+    rng = np.random.default_rng(0)
+    sections, classes = zip(*(draw_section(rng) for _ in range(3)), strict=True)
+    sections = [section[..., np.newaxis] / np.float32(255) for section in sections]
+    return data.Crops(sections, classes, crop=32, batch_size=2, steps=6, workers=workers, **options)
+
+
+def test_crops_have_the_promised_shapes():
+    image, label = crops()[0]
+    assert image.shape == label.shape == (2, 32, 32, 1)
+    assert image.dtype == label.dtype == np.float32
+    assert set(np.unique(label)) == {0, 1}
+
+
+def test_crops_depend_on_seed_epoch_and_index_alone():
+    first, again = crops(), crops()
+    np.testing.assert_array_equal(first[3][0], again[3][0])
+    assert not np.array_equal(first[3][0], first[4][0])
+    assert not np.array_equal(first[3][0], crops(seed=1)[3][0])
+    first.epoch = 1
+    assert not np.array_equal(first[3][0], again[3][0])
+
+
+@pytest.mark.parametrize("workers", [1, 2, 4])
+def test_fit_trains_on_the_same_batches_in_order_whatever_the_number_of_workers(workers):
+    class SumOfImages(keras.losses.Loss):
+        """Reports each batch's sum: the network passes images through unchanged."""
+
+        def call(self, y_true, y_pred):
+            return keras.ops.sum(y_pred)
+
+    source = crops(workers)
+    network = keras.Sequential([keras.layers.Input((None, None, 1)), keras.layers.Identity()])
+    network.compile("sgd", SumOfImages())
+    sums = []
+    # Keras shows the mean of the losses so far.
+    watch = keras.callbacks.LambdaCallback(
+        on_train_batch_end=lambda batch, logs: sums.append(logs["loss"] * (batch + 1))
+    )
+    network.fit(source, epochs=2, verbose=0, shuffle=False, callbacks=[callbacks.FollowEpochs(source), watch])
+    expected = []
+    for epoch in range(2):
+        source.epoch = epoch
+        expected.extend(np.cumsum([source[i][0].sum() for i in range(6)]))
+    np.testing.assert_allclose(sums, expected, rtol=1e-5)
+
+
+def test_sections_are_padded_and_weighed():
+    images = [np.full((5, 7, 1), 0.5, "float32"), np.ones((8, 4, 1), "float32")]
+    labels = [np.ones((5, 7), bool), np.zeros((8, 4), bool)]
+    sections = data.Sections(images, labels, multiple=4)
+    assert len(sections) == 2
+    image, label, weight = sections[0]
+    assert image.shape == label.shape == weight.shape == (1, 8, 8, 1)
+    assert np.all(image == 0.5)
+    assert np.all((weight > 0)[0, :5, :7])
+    assert np.count_nonzero(weight) == 35
+    assert weight.mean() == pytest.approx(1)
+    np.testing.assert_array_equal(sections[1][0][0, :, :4], images[1])
+
+
+def test_crops_carry_border_weights_that_belong_to_the_labels():
+    for i in range(6):
+        _, label, weight = crops(border_weight=10)[i]
+        assert weight.shape == label.shape
+        assert weight[label == 0].mean() > weight[label == 1].max()
+    narrower = crops(border_weight=10, border_sigma=2)[5][2]
+    assert narrower.max() / narrower.min() < weight.max() / weight.min()

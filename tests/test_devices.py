@@ -9,18 +9,18 @@ from types import SimpleNamespace
 import keras
 import numpy as np
 import pytest
-from conftest import REPOSITORY, draw_dataset, free_port
+from helpers import REPOSITORY, draw_dataset, free_port
 
 import devices
-import record
+import runs
 
-jax = pytest.importorskip("jax", reason="JAX is not installed (requirements-dev.txt)")
+jax = pytest.importorskip("jax", reason="JAX is not installed")
 
 SMALL = ["--steps-per-epoch", "3", "--crop", "32", "--width", "4", "--depth", "1", "--batch-size", "6"]
 EPOCHS = 10  # of the run that is disturbed: enough for it to be still under way
 
 
-def start(run, dataset, process=0, processes=1, port=0, devices=1, epochs=2, options=()):
+def start(run, cells, process=0, processes=1, port=0, devices=1, epochs=2, options=()):
     """Start main.py with the JAX backend as one of several processes on this machine, with so many devices each."""
     flags = f"--xla_force_host_platform_device_count={devices}"
     environment = os.environ | {"KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu", "XLA_FLAGS": flags}
@@ -30,7 +30,7 @@ def start(run, dataset, process=0, processes=1, port=0, devices=1, epochs=2, opt
             "KERAS_DISTRIBUTION_NUM_PROCESSES": str(processes),
             "KERAS_DISTRIBUTION_PROCESS_ID": str(process),
         }
-    command = [sys.executable, "main.py", "--data", str(dataset), "--run", str(run), "--epochs", str(epochs)]
+    command = [sys.executable, "main.py", "--data", str(cells), "--run", str(run), "--epochs", str(epochs)]
     return subprocess.Popen(
         [*command, *SMALL, *options],
         cwd=REPOSITORY,
@@ -41,9 +41,9 @@ def start(run, dataset, process=0, processes=1, port=0, devices=1, epochs=2, opt
     )
 
 
-def start_all(run, dataset, processes, **options):
+def start_all(run, cells, processes, **options):
     port = free_port()
-    return [start(run, dataset, process, processes, port, **options) for process in range(processes)]
+    return [start(run, cells, process, processes, port, **options) for process in range(processes)]
 
 
 def finish(started, seconds=300):
@@ -56,7 +56,7 @@ def finish(started, seconds=300):
 
 
 def read_losses(run):
-    return [(row["loss"], row["val_loss"], row["val_accuracy"]) for row in record.read_history(run / "history.csv")]
+    return [(row["loss"], row["val_loss"], row["val_accuracy"]) for row in runs.read_history(run / "history.csv")]
 
 
 def test_parts_of_a_batch_do_not_overlap():
@@ -116,9 +116,9 @@ def alone(tmp_path_factory):
 
 
 @pytest.mark.parametrize("processes", [2, 3])
-def test_processes_together_train_as_one_alone(processes, alone, dataset, tmp_path):
+def test_processes_together_train_as_one_alone(processes, alone, cells, tmp_path):
     run = tmp_path / "together"
-    results = finish(start_all(run, dataset, processes))
+    results = finish(start_all(run, cells, processes))
     assert [code for code, _, _ in results] == [0] * processes, results
     np.testing.assert_allclose(read_losses(run), read_losses(alone), rtol=1e-4)
     summary = json.loads((run / "run.json").read_text())
@@ -132,18 +132,18 @@ def test_processes_together_train_as_one_alone(processes, alone, dataset, tmp_pa
     assert all("Masks are in" not in out for _, out, _ in results[1:])
 
 
-def test_every_device_of_a_process_is_used_and_trains_as_one_alone(alone, dataset, tmp_path):
-    results = finish([start(tmp_path / "run", dataset, devices=3)])
+def test_every_device_of_a_process_is_used_and_trains_as_one_alone(alone, cells, tmp_path):
+    results = finish([start(tmp_path / "run", cells, devices=3)])
     assert [code for code, _, _ in results] == [0], results
     np.testing.assert_allclose(read_losses(tmp_path / "run"), read_losses(alone), rtol=1e-4)
-    results = finish([start(tmp_path / "other", dataset, devices=4)])
+    results = finish([start(tmp_path / "other", cells, devices=4)])
     assert results[0][0] == 2
     assert "--batch-size 6: cannot be shared evenly by 4 devices" in results[0][2]
 
 
-def test_when_a_process_is_killed_the_others_say_so_and_all_can_resume(dataset, tmp_path):
+def test_when_a_process_is_killed_the_others_say_so_and_all_can_resume(cells, tmp_path):
     run = tmp_path / "run"
-    started = start_all(run, dataset, 2, epochs=EPOCHS)
+    started = start_all(run, cells, 2, epochs=EPOCHS)
     until = time.monotonic() + 200
     while not (run / "last.keras").is_file() and time.monotonic() < until:
         time.sleep(0.2)
@@ -157,14 +157,14 @@ def test_when_a_process_is_killed_the_others_say_so_and_all_can_resume(dataset, 
     assert "Traceback" not in error
     epochs = len(read_losses(run))
     assert 0 < epochs < EPOCHS
-    results = finish(start_all(run, dataset, 2, epochs=EPOCHS, options=["--resume"]))
+    results = finish(start_all(run, cells, 2, epochs=EPOCHS, options=["--resume"]))
     assert [code for code, _, _ in results] == [0, 0], results
     assert f"Epoch {epochs + 1}/{EPOCHS}" in results[0][1]
     assert f"Epoch {epochs}/{EPOCHS}" not in results[0][1]
     assert len(read_losses(run)) == EPOCHS
 
 
-def test_a_batch_that_cannot_be_shared_is_refused(dataset, tmp_path):
-    results = finish(start_all(tmp_path / "run", dataset, 2, options=["--batch-size", "3"]))
+def test_a_batch_that_cannot_be_shared_is_refused(cells, tmp_path):
+    results = finish(start_all(tmp_path / "run", cells, 2, options=["--batch-size", "3"]))
     assert [code for code, _, _ in results] == [2, 2]
     assert all("--batch-size 3: cannot be shared evenly by 2 devices" in error for _, _, error in results)

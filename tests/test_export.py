@@ -3,14 +3,13 @@ import zipfile
 import keras
 import numpy as np
 import pytest
-from conftest import draw_section, save
-from test_tiles import build
+from helpers import draw_section, save, small_network
 
 import export
-import record
+import networks
 
-pytest.importorskip("bioimageio.core", reason="bioimageio.core is not installed (requirements-export.txt)")
-onnxruntime = pytest.importorskip("onnxruntime", reason="onnxruntime is not installed (requirements-export.txt)")
+pytest.importorskip("bioimageio.core", reason="bioimageio.core is not installed")
+onnxruntime = pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
 reshape_optimizer = pytest.importorskip("tf2onnx.optimizer.reshape_optimizer", reason="tf2onnx is not installed")
 
 
@@ -22,7 +21,9 @@ def image_file(tmp_path):
 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_a_package_passes_the_test_of_bioimageio_core(channels, image_file, tmp_path, capsys):
-    record.save_network(build(2, channels=channels), tmp_path / "model.keras", border=1.0)
+    networks.save_network(
+        small_network(2, channels=channels), tmp_path / "model.keras", networks.MaskSettings(border=1.0)
+    )
     if channels == 3:
         save(np.random.default_rng(0).integers(0, 255, (90, 130, 3)).astype(np.uint8), image_file)
     out = tmp_path / "package.zip"
@@ -53,7 +54,7 @@ def test_exported_weights_answer_as_the_network_at_other_sizes(shape, tmp_path, 
         return optimize(*arguments)
 
     monkeypatch.setattr(reshape_optimizer.ReshapeOptimizer, "optimize", stumble)
-    network = build(2)
+    network = small_network(2)
     onnx, saved_model = export.save_weights(network, tmp_path)
     image = np.random.default_rng(0).random((1, *shape, 1), "float32")
     expected = network.predict_on_batch(image)
@@ -68,7 +69,7 @@ def test_exported_weights_answer_as_the_network_at_other_sizes(shape, tmp_path, 
 
 
 def test_users_mistakes_are_one_sentence(image_file, tmp_path, capsys):
-    record.save_network(build(2, channels=3), tmp_path / "colour.keras")
+    networks.save_network(small_network(2, channels=3), tmp_path / "colour.keras")
     (tmp_path / "text.png").write_text("no image")
     for arguments, message in [
         ([tmp_path / "none.keras", "--image", image_file], "none.keras: no such file"),
@@ -81,7 +82,7 @@ def test_users_mistakes_are_one_sentence(image_file, tmp_path, capsys):
 
 
 def test_another_backend_is_one_sentence(image_file, tmp_path, monkeypatch, capsys):
-    record.save_network(build(2), tmp_path / "model.keras")
+    networks.save_network(small_network(2), tmp_path / "model.keras")
     monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
     out = tmp_path / "out.zip"
     assert export.main([str(tmp_path / "model.keras"), "--image", str(image_file), "--out", str(out)]) == 2

@@ -1,10 +1,8 @@
-import keras
 import numpy as np
 import pytest
 from PIL import Image
 
 import figures
-import record
 from model import unet
 
 
@@ -45,24 +43,3 @@ def test_the_network_is_drawn_from_the_model_itself(depth):
     assert texts.count("") == depth  # an arrow a skip
     assert {f"{64 // 2**level}²" for level in range(depth + 1)} <= set(texts)
     assert f"{network.count_params():,}" in axes.get_title()
-
-
-def test_command_makes_every_picture_of_the_readme(dataset, tmp_path):
-    run = tmp_path / "run"
-    run.mkdir()
-    unet(width=2, depth=1).save(run / "model.keras")
-    kept = record.Record(run)
-    kept.set_model(keras.saving.load_model(run / "model.keras"))
-    kept.on_epoch_begin(0)
-    kept.on_epoch_end(0, {"loss": 1, "val_loss": 1})
-    options = ["--data", str(dataset), "--run", str(run), "--out", str(tmp_path / "img")]
-    assert figures.main(options) == 0
-    names = {"section.png", "mask.png", "overlay.png", "curves.png", "network.png"}
-    assert {file.name for file in (tmp_path / "img").iterdir()} == names
-    with Image.open(tmp_path / "img" / "overlay.png") as picture:
-        assert picture.size == (53, 37)
-
-
-def test_command_without_a_run_says_so(dataset, tmp_path, capsys):
-    assert figures.main(["--data", str(dataset), "--run", str(tmp_path / "none")]) == 2
-    assert "none/model.keras: no such file" in capsys.readouterr().err

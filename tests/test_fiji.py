@@ -7,15 +7,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
-from test_tiles import build
+from helpers import small_network
 
+import masks
+import networks
 import predict
-import record
 
 IMAGEJ = Path("/usr/share/java/ij.jar")
 REPORT = """
 import ij.ImagePlus;
 import ij.io.Opener;
+import masks
+import networks
 
 public class Report {
     public static void main(String[] files) {
@@ -50,23 +53,23 @@ def report(tmp_path):
 
 
 def test_masks_and_stacks_open_in_imagej_with_their_size_and_calibration(report, tmp_path):
-    record.save_network(build(2), tmp_path / "model.keras", border=1.0)
+    networks.save_network(small_network(2), tmp_path / "model.keras", networks.MaskSettings(border=1.0))
     stack = np.random.default_rng(0).integers(0, 255, (3, 21, 34)).astype(np.uint8)
     metadata = {"axes": "ZYX", "spacing": 50.0, "unit": "nm"}
     tifffile.imwrite(tmp_path / "stack.tif", stack, imagej=True, resolution=(0.25, 0.25), metadata=metadata)
     tifffile.imwrite(tmp_path / "one.tif", stack[0])
     # The median, so that masks hold both values.
-    network, _ = record.load_network(tmp_path / "model.keras")
-    threshold = np.median(predict.predict(network, stack[0]))
+    network, _ = networks.load_network(tmp_path / "model.keras")
+    threshold = np.median(masks.predict(network, stack[0]))
     arguments = [tmp_path / "stack.tif", tmp_path / "one.tif", "--threshold", threshold, "--out", tmp_path]
     assert predict.main([*map(str, arguments), "--model", str(tmp_path / "model.keras")]) == 0
-    masks = tifffile.imread(tmp_path / "stack_predict.tif")
+    written = tifffile.imread(tmp_path / "stack_predict.tif")
     found = report(tmp_path / "stack_predict.tif", tmp_path / "one_predict.png")
     assert found[0] == "34 21 3"
     *sizes, unit = found[1].split()
     assert [float(size) for size in sizes] == pytest.approx([4, 4, 50])
     assert unit == "nm"
-    counts = [f"{np.count_nonzero(mask == 0)} {np.count_nonzero(mask == 255)}" for mask in masks]
+    counts = [f"{np.count_nonzero(mask == 0)} {np.count_nonzero(mask == 255)}" for mask in written]
     assert found[2:5] == counts
     assert "0" not in counts[0].split()
     assert found[5] == "34 21 1"

@@ -7,11 +7,9 @@ import sys
 
 import numpy as np
 import pytest
-from conftest import REPOSITORY, draw_section, load_script, save
-from test_main import SMALL
-from test_tiles import build
+from helpers import REPOSITORY, SMALL, draw_section, load_script, save, small_network
 
-import record
+import networks
 
 killed = load_script("benchmarks/killed.py")
 
@@ -48,8 +46,8 @@ def run_with_space(limit, *command):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no limit of a file's size")
-def test_without_space_training_ends_with_a_sentence_and_nothing_half_written(dataset, tmp_path):
-    code, error = run_with_space(20_000, "main.py", "--data", dataset, "--run", tmp_path / "run", *SMALL)
+def test_without_space_training_ends_with_a_sentence_and_nothing_half_written(cells, tmp_path):
+    code, error = run_with_space(20_000, "main.py", "--data", cells, "--run", tmp_path / "run", *SMALL)
     assert code == 2
     assert "model.keras: File too large" in error.splitlines()[-1]
     assert "Traceback" not in error
@@ -59,7 +57,7 @@ def test_without_space_training_ends_with_a_sentence_and_nothing_half_written(da
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no limit of a file's size")
 def test_without_space_prediction_ends_with_a_sentence_and_nothing_half_written(tmp_path):
-    record.save_network(build(2), tmp_path / "model.keras", border=1.0)
+    networks.save_network(small_network(2), tmp_path / "model.keras", networks.MaskSettings(border=1.0))
     for i in range(2):
         save(draw_section(np.random.default_rng(i), 300, 300)[0], tmp_path / f"{i}.png")
     command = ["predict.py", tmp_path, "--model", tmp_path / "model.keras", "--out", tmp_path / "out", "--probability"]

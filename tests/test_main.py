@@ -3,38 +3,38 @@ import json
 import keras
 import numpy as np
 import pytest
-from conftest import save
+from helpers import SMALL, save
 from PIL import Image
 
+import callbacks
 import main
 import model
-import record
-
-SMALL = ["--epochs", "2", "--steps-per-epoch", "3", "--batch-size", "2", "--crop", "32", "--width", "4", "--depth", "2"]
+import networks
+import runs
 
 
 @pytest.fixture
-def train(dataset, tmp_path, monkeypatch):
+def train(cells, tmp_path, monkeypatch):
     """Run main.py in an empty folder on the drawn dataset."""
     monkeypatch.chdir(tmp_path)
 
     def run(*options):
-        return main.main(["--data", str(dataset), *SMALL, *options])
+        return main.main(["--data", str(cells), *SMALL, *options])
 
     return run
 
 
-def test_a_run_leaves_masks_scores_and_pictures(train, dataset, tmp_path, capsys):
+def test_a_run_leaves_masks_scores_and_pictures(train, cells, tmp_path, capsys):
     assert train() == 0
     for name in ("a", "b"):
-        with Image.open(dataset / "test" / f"{name}_predict.png") as mask:
+        with Image.open(cells / "test" / f"{name}_predict.png") as mask:
             assert mask.size == (53, 37)
             assert mask.mode == "L"
             assert set(np.unique(mask)) <= {0, 255}
     run = tmp_path / "runs" / "cells"
     names = {"model.keras", "last.keras", "history.csv", "run.json", "curves.png", "overlay.png"}
     assert {file.name for file in run.iterdir()} == names
-    rows = record.read_history(run / "history.csv")
+    rows = runs.read_history(run / "history.csv")
     assert [row["epoch"] for row in rows] == [1, 2]
     assert {"accuracy", "val_accuracy", "val_loss", "seconds"} <= rows[0].keys()
     summary = json.loads((run / "run.json").read_text())
@@ -42,31 +42,17 @@ def test_a_run_leaves_masks_scores_and_pictures(train, dataset, tmp_path, capsys
     assert summary["versions"]["keras"] == keras.__version__
     assert any(kind in summary["device"].lower() for kind in ("cpu", "gpu", "cuda"))
     assert summary["scores"].keys() == {"held out", "test"}
-    assert record.load_network(run / "model.keras")[1]["border"] in (0.5, 1)
+    assert networks.load_network(run / "model.keras")[1].border in (0.5, 1)
     printed = capsys.readouterr().out
     assert "held out: s12" in printed
     assert f"{summary['scores']['test']['accuracy']:.4f}" in printed
     assert f"{summary['scores']['test']['constant']:.4f}" in printed
 
 
-def test_the_best_epoch_on_the_held_out_sections_is_kept(tmp_path):
-    network = keras.Sequential([keras.layers.Input((None, None, 1)), keras.layers.Conv2D(1, 1)])
-    network.compile(keras.optimizers.SGD(0.0), "mse")
-    kept = record.Record(tmp_path)
-    kept.set_model(network)
-    for epoch, loss in enumerate([0.5, 0.3, 0.4]):
-        network.layers[0].bias.assign([float(epoch)])
-        kept.on_epoch_begin(epoch)
-        kept.on_epoch_end(epoch, {"val_loss": loss})
-    best = keras.saving.load_model(tmp_path / "model.keras", compile=False)
-    assert best.layers[-1].bias.numpy() == 1
-    assert keras.saving.load_model(tmp_path / "last.keras").layers[-1].bias.numpy() == 2
-
-
 def stop_after(epoch):
     """A Record that presses Ctrl-C in the middle of the epoch after this one."""
 
-    class Interrupted(record.Record):
+    class Interrupted(callbacks.Checkpoint):
         def on_train_batch_begin(self, batch, logs=None):
             if len(self.rows) == epoch and batch == 1:
                 raise KeyboardInterrupt
@@ -77,22 +63,22 @@ def stop_after(epoch):
 def test_ctrl_c_and_resume_end_like_an_undisturbed_run(train, tmp_path, monkeypatch, capsys):
     assert train("--run", "whole") == 0
     with monkeypatch.context() as patched:
-        patched.setattr(record, "Record", stop_after(1))
+        patched.setattr(callbacks, "Checkpoint", stop_after(1))
         assert train("--run", "broken") == 130
     assert "Stopped. 1 epochs are kept in broken; --resume" in capsys.readouterr().err
     keras.saving.load_model(tmp_path / "broken" / "model.keras")
-    assert len(record.read_history(tmp_path / "broken" / "history.csv")) == 1
+    assert len(runs.read_history(tmp_path / "broken" / "history.csv")) == 1
     assert train("--run", "broken", "--resume") == 0
     for name in ("model.keras", "last.keras"):
         whole, broken = (keras.saving.load_model(tmp_path / run / name, compile=False) for run in ("whole", "broken"))
         for expected, found in zip(whole.get_weights(), broken.get_weights(), strict=True):
             np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-7)
-    histories = [record.read_history(tmp_path / run / "history.csv") for run in ("whole", "broken")]
+    histories = [runs.read_history(tmp_path / run / "history.csv") for run in ("whole", "broken")]
     assert [row["loss"] for row in histories[1]] == pytest.approx([row["loss"] for row in histories[0]], rel=1e-5)
 
 
 def test_ctrl_c_before_the_first_epoch_leaves_no_model(train, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(record, "Record", stop_after(0))
+    monkeypatch.setattr(callbacks, "Checkpoint", stop_after(0))
     assert train() == 130
     assert "No epoch had finished" in capsys.readouterr().err
     assert [file.name for file in (tmp_path / "runs" / "cells").iterdir()] == ["run.json"]
@@ -118,7 +104,7 @@ def test_resume_refuses_other_arguments(train, tmp_path, capsys):
 def test_a_training_starts_from_the_weights_that_are_named(train, tmp_path):
     assert train("--run", "first", "--epochs", "1") == 0
     assert train("--run", "second", "--weights", "first/model.keras", "--learning-rate", "1e-9", "--epochs", "1") == 0
-    first, second = (record.load_network(tmp_path / run / "model.keras")[0] for run in ("first", "second"))
+    first, second = (networks.load_network(tmp_path / run / "model.keras")[0] for run in ("first", "second"))
     for expected, found in zip(first.trainable_weights, second.trainable_weights, strict=True):
         np.testing.assert_allclose(found, expected, atol=1e-6)
     (tmp_path / "first" / "model.keras").unlink()
@@ -140,9 +126,9 @@ def test_weights_that_do_not_fit_are_refused(train, tmp_path, capsys):
     assert not (tmp_path / "runs").exists()
 
 
-def test_every_problem_is_reported_before_training_and_nothing_is_written(train, dataset, tmp_path, capsys):
-    (dataset / "train" / "label" / "s3.png").unlink()
-    save(np.eye(20, dtype=bool), dataset / "train" / "image" / "s4.png")
+def test_every_problem_is_reported_before_training_and_nothing_is_written(train, cells, tmp_path, capsys):
+    (cells / "train" / "label" / "s3.png").unlink()
+    save(np.eye(20, dtype=bool), cells / "train" / "image" / "s4.png")
     assert train("--crop", "30") == 2
     errors = capsys.readouterr().err.splitlines()
     assert len(errors) == 4
@@ -158,10 +144,10 @@ def test_an_unwritable_output_is_reported_before_training(train, tmp_path, capsy
 
 
 def test_a_full_disk_is_one_sentence(train, monkeypatch, capsys):
-    def full(network, path):
+    def full(network, path, settings=None):
         raise OSError(28, "No space left on device", str(path))
 
-    monkeypatch.setattr(record, "save_network", full)
+    monkeypatch.setattr(networks, "save_network", full)
     assert train() == 2
     assert "No space left on device" in capsys.readouterr().err
 
@@ -177,13 +163,13 @@ def test_numbers_out_of_range_are_refused(train, option, capsys):
 
 
 def test_too_little_memory_is_one_sentence(train, monkeypatch, capsys):
-    class Full(record.Record):
+    class Full(callbacks.Checkpoint):
         def on_train_batch_begin(self, batch, logs=None):
             raise RuntimeError("CUDA out of memory. Tried to allocate 20.00 GiB")
 
-    monkeypatch.setattr(record, "Record", Full)
+    monkeypatch.setattr(callbacks, "Checkpoint", Full)
     assert train() == 2
-    assert "the memory does not suffice. Start again with a smaller --batch-size" in capsys.readouterr().err
+    assert "out of memory. Start again with a smaller --batch-size" in capsys.readouterr().err
 
 
 def test_the_papers_options_train_too(train):
@@ -212,3 +198,7 @@ def test_any_function_of_the_model_file_can_be_trained(train, tmp_path, monkeypa
     monkeypatch.setattr(model, "flat", flat, raising=False)
     assert train("--model", "flat") == 0
     assert len(keras.saving.load_model(tmp_path / "runs" / "cells" / "model.keras").layers) == 2
+
+
+def test_every_architecture_of_the_model_file_is_found():
+    assert main.find_architectures() == ["unet"]

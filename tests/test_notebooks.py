@@ -1,6 +1,6 @@
 import nbformat
 import pytest
-from conftest import REPOSITORY
+from helpers import REPOSITORY
 from nbclient import NotebookClient
 
 SMALL = {
@@ -12,14 +12,14 @@ SMALL = {
 
 
 @pytest.mark.parametrize("name", SMALL)
-def test_notebook_runs_with_small_numbers(name, dataset, tmp_path):
+def test_notebook_runs_with_small_numbers(name, cells, tmp_path):
     notebook = nbformat.read(REPOSITORY / name, as_version=4)
     (settings,) = (cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", []))
-    settings.source = f"FOLDER, RUN = Path({str(dataset)!r}), Path({str(tmp_path / 'run')!r})\n{SMALL[name]}"
+    settings.source = f"FOLDER, RUN = Path({str(cells)!r}), Path({str(tmp_path / 'run')!r})\n{SMALL[name]}"
     NotebookClient(notebook, timeout=300, resources={"metadata": {"path": REPOSITORY}}).execute()
     if name == "trainUnet.ipynb":
         assert (tmp_path / "run" / "model.keras").is_file()
-        assert (dataset / "test" / "a_predict.png").is_file()
+        assert (cells / "test" / "a_predict.png").is_file()
 
 
 @pytest.mark.parametrize("name", SMALL)

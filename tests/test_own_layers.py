@@ -9,8 +9,7 @@ from contextlib import contextmanager
 
 import numpy as np
 import pytest
-from conftest import REPOSITORY, draw_dataset, free_port, serve_app
-from test_main import SMALL
+from helpers import REPOSITORY, SMALL, draw_dataset, free_port, serve_app
 
 OWN = '''
 

@@ -2,12 +2,14 @@ import keras
 import numpy as np
 import pytest
 import tifffile
-from conftest import draw_section, save
+from helpers import draw_section, save
 from PIL import Image
 
-import data
+import images
+import masks
+import networks
 import predict
-import record
+import watershed
 from model import unet
 
 
@@ -24,36 +26,6 @@ def model_file(network, tmp_path_factory):
     return str(file)
 
 
-@pytest.mark.parametrize("shape", [(32, 32), (33, 47), (5, 3)])
-def test_predict_keeps_the_size(network, shape):
-    image = np.random.default_rng(0).random((*shape, 1), "float32")
-    inside = predict.predict(network, image)
-    assert inside.shape == shape
-    assert inside.dtype == np.float32
-
-
-def test_a_size_that_fits_is_not_padded(network):
-    image = np.random.default_rng(0).random((16, 24, 1), "float32")
-    direct = keras.ops.convert_to_numpy(network(image[np.newaxis]))[0, ..., 0]
-    np.testing.assert_allclose(predict.predict(network, image, flips=False), direct, atol=1e-6)
-
-
-def test_flips_make_no_difference_to_a_turned_image(network):
-    image = np.random.default_rng(0).random((16, 24, 1), "float32")
-    inside = predict.predict(network, image, flips=True)
-    assert inside.shape == (16, 24)
-    assert np.abs(inside - predict.predict(network, image, flips=False)).max() > 1e-3
-    for k in range(8):
-        turned = predict.predict(network, data.turn(image, k), flips=True)
-        np.testing.assert_allclose(turned, data.turn(inside, k), atol=1e-6)
-
-
-def test_a_network_keeps_its_settings_and_others_have_none(network, model_file, tmp_path):
-    record.save_network(network, tmp_path / "own.keras", border=0.45)
-    assert record.load_network(tmp_path / "own.keras")[1]["border"] == 0.45
-    assert record.load_network(model_file)[1]["border"] == 1.0
-
-
 def test_the_networks_own_border_is_used_unless_one_is_given(network, tmp_path, monkeypatch):
     borders = []
 
@@ -61,8 +33,8 @@ def test_the_networks_own_border_is_used_unless_one_is_given(network, tmp_path, 
         borders.append(border)
         return probability > threshold
 
-    monkeypatch.setattr(predict.cells, "to_mask", to_mask)
-    record.save_network(network, tmp_path / "own.keras", border=0.45)
+    monkeypatch.setattr(watershed, "mask_cells", to_mask)
+    networks.save_network(network, tmp_path / "own.keras", networks.MaskSettings(border=0.45))
     save(draw_section(np.random.default_rng(0))[0], tmp_path / "a.png")
     for options in ([], ["--border", "1"]):
         assert predict.main([str(tmp_path / "a.png"), "--model", str(tmp_path / "own.keras"), *options]) == 0
@@ -80,7 +52,7 @@ def test_folder_in_masks_and_probabilities_out(model_file, network, tmp_path):
     assert {file.name for file in out.iterdir()} == names
     inside = tifffile.imread(out / "2_probability.tif")
     assert inside.dtype == np.float32
-    np.testing.assert_allclose(inside, predict.predict(network, data.read_image(tmp_path / "in" / "2.png")), atol=1e-6)
+    np.testing.assert_allclose(inside, masks.predict(network, images.read_image(tmp_path / "in" / "2.png")), atol=1e-6)
     with Image.open(out / "2_predict.png") as mask:
         np.testing.assert_array_equal(np.asarray(mask), np.where(inside > 0.4, 255, 0))
 
@@ -152,16 +124,3 @@ def test_colour_images_are_predicted_by_a_network_of_three_channels(tmp_path):
     assert predict.main([str(tmp_path / "in"), "--model", str(tmp_path / "colour.keras")]) == 0
     with Image.open(tmp_path / "in" / "a_predict.png") as mask:
         assert mask.size == (30, 20)
-
-
-def test_masks_of_tiles_are_those_of_the_whole(network, tmp_path):
-    image = np.random.default_rng(0).integers(0, 255, (75, 61)).astype(np.uint8)
-    save(image, tmp_path / "a.png")
-    for tile, name in ((16, "tiles"), (1024, "whole")):
-        (tmp_path / name).mkdir()
-        files, settings = {"a": tmp_path / "a.png"}, {"border": 1.0, "palette": None}
-        assert not predict.write_masks(network, files, tmp_path / name, settings, tile=tile, probability=True)
-    maps = [tifffile.imread(tmp_path / name / "a_probability.tif") for name in ("tiles", "whole")]
-    np.testing.assert_allclose(*maps, atol=1e-5)
-    masks = [np.asarray(Image.open(tmp_path / name / "a_predict.png")) for name in ("tiles", "whole")]
-    np.testing.assert_array_equal(*masks)

@@ -1,41 +1,13 @@
 """data/isbi2012/prepare.py, against a server on loopback and small stacks in place of the challenge's."""
 
 import functools
-import hashlib
 import http.server
-import io
 import threading
-import zipfile
 
 import numpy as np
 import pytest
-import tifffile
-from conftest import load_script
+from helpers import pack_stacks, prepare
 from PIL import Image
-
-prepare = load_script("data/isbi2012/prepare.py")
-
-
-def pack(path, stacks):
-    """Write stacks into a zip file, in a folder of it, as the challenge does."""
-    with zipfile.ZipFile(path, "w") as archive:
-        for name, stack in stacks.items():
-            packed = io.BytesIO()
-            tifffile.imwrite(packed, stack, photometric="minisblack")
-            archive.writestr(f"ISBI-2012-challenge/{name}", packed.getvalue())
-
-
-@pytest.fixture
-def stacks(monkeypatch):
-    """Stacks of three 8x8 sections, with their fingerprints in the challenge's place."""
-    rng = np.random.default_rng(0)
-    made = {name: rng.integers(0, 256, (3, 8, 8), np.uint8) for name in prepare.STACKS}
-    known = {
-        name: (folder, fingerprint and hashlib.sha256(made[name].tobytes()).hexdigest())
-        for name, (folder, fingerprint) in prepare.STACKS.items()
-    }
-    monkeypatch.setattr(prepare, "STACKS", known)
-    return made
 
 
 @pytest.fixture
@@ -63,7 +35,7 @@ def serve(tmp_path):
 
 
 def test_download_gives_a_dataset(stacks, serve, tmp_path):
-    pack(tmp_path / "www" / "challenge.zip", stacks)
+    pack_stacks(tmp_path / "www" / "challenge.zip", stacks)
     out = tmp_path / "isbi"
     assert prepare.main(["--url", f"{serve}/challenge.zip", "--out", str(out)]) == 0
     assert {item.name for item in out.iterdir()} == {"train", "test", "challenge.zip"}
@@ -76,7 +48,7 @@ def test_download_gives_a_dataset(stacks, serve, tmp_path):
 
 def test_archive_without_test_labels(stacks, tmp_path):
     del stacks["test-labels.tif"]
-    pack(tmp_path / "mine.zip", stacks)
+    pack_stacks(tmp_path / "mine.zip", stacks)
     assert prepare.main(["--archive", str(tmp_path / "mine.zip"), "--out", str(tmp_path / "isbi")]) == 0
     assert not (tmp_path / "isbi" / "test" / "label").exists()
 
@@ -105,7 +77,7 @@ def test_a_connection_that_breaks_off_can_be_tried_again(stacks, serve, tmp_path
 
 
 def test_a_truncated_archive(stacks, tmp_path, capsys):
-    pack(tmp_path / "mine.zip", stacks)
+    pack_stacks(tmp_path / "mine.zip", stacks)
     whole = (tmp_path / "mine.zip").read_bytes()
     (tmp_path / "mine.zip").write_bytes(whole[: len(whole) // 2])
     line = refused(capsys, tmp_path / "isbi", "--archive", str(tmp_path / "mine.zip"))
@@ -118,20 +90,20 @@ def test_a_missing_archive(tmp_path, capsys):
 
 def test_a_missing_stack(stacks, tmp_path, capsys):
     del stacks["train-labels.tif"]
-    pack(tmp_path / "mine.zip", stacks)
+    pack_stacks(tmp_path / "mine.zip", stacks)
     line = refused(capsys, tmp_path / "isbi", "--archive", str(tmp_path / "mine.zip"))
     assert "mine.zip: holds no train-labels.tif" in line
 
 
 def test_a_wrong_array(stacks, tmp_path, capsys):
     stacks["train-volume.tif"][1, 2, 3] ^= 1
-    pack(tmp_path / "mine.zip", stacks)
+    pack_stacks(tmp_path / "mine.zip", stacks)
     line = refused(capsys, tmp_path / "isbi", "--archive", str(tmp_path / "mine.zip"))
     assert "the pixels of train-volume.tif are not the challenge's" in line
 
 
 def test_data_that_is_there_is_kept(stacks, tmp_path, capsys):
-    pack(tmp_path / "mine.zip", stacks)
+    pack_stacks(tmp_path / "mine.zip", stacks)
     options = ["--archive", str(tmp_path / "mine.zip"), "--out", str(tmp_path / "isbi")]
     assert prepare.main(options) == 0
     assert prepare.main(options) == 1

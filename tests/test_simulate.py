@@ -3,18 +3,18 @@
 import numpy as np
 import pytest
 import simulate
-from conftest import REPOSITORY
+from helpers import REPOSITORY
 
-import check
-import data
+import dataset
 import folders
-import formats
+import images
+import labels
 
 BUNDLED = REPOSITORY / "data" / "membrane"
 
 
 def test_the_bundled_set_is_whole_and_small():
-    assert check.dataset(BUNDLED, 0.2, 512) == []
+    assert dataset.find_problems(dataset.survey(BUNDLED), 0.2, 512) == []
     for folder in ("train/image", "train/label", "test", "test/label"):
         assert list(folders.find_images(BUNDLED / folder)) == [str(i) for i in range(30)]
     committed = [file for file in BUNDLED.rglob("*.png") if not file.stem.endswith(folders.PREDICTED)]
@@ -22,16 +22,16 @@ def test_the_bundled_set_is_whole_and_small():
 
 
 def test_membrane_fills_the_share_that_it_does_in_real_sections():
-    labels, _ = data.read_labels(folders.find_images(BUNDLED / "train" / "label").values())
-    assert 0.18 < 1 - np.mean(labels) < 0.26
+    insides, _ = labels.read_labels(folders.find_images(BUNDLED / "train" / "label").values())
+    assert 0.18 < 1 - np.mean(insides) < 0.26
 
 
 @pytest.mark.parametrize(("part", "k", "image", "label"), [(1, 29, "test/29.png", "test/label/29.png")])
 def test_the_script_makes_the_bundled_set(part, k, image, label):
     made, made_label = simulate.Volume((simulate.SEED, part)).section(k)
     # To the byte with the same NumPy and SciPy; others may round a pixel in a million the other way.
-    assert np.mean(made != formats.read_array(BUNDLED / image)) < 1e-3
-    assert np.mean(made_label != (formats.read_array(BUNDLED / label) > 0)) < 1e-3
+    assert np.mean(made != images.read_array(BUNDLED / image)) < 1e-3
+    assert np.mean(made_label != (images.read_array(BUNDLED / label) > 0)) < 1e-3
 
 
 def test_smear_by_hand():

@@ -9,7 +9,8 @@ import numpy as np
 import tifffile
 import zarr
 
-HDF5 = (".h5", ".hdf5", ".hdf")
+import folders
+
 SECTION = "yx"
 
 
@@ -36,7 +37,7 @@ class Volume(NamedTuple):
 
     def read(self, index):
         """Read what numpy would by that index."""
-        with open_array(self.path, self.name) as array:
+        with _open_array(self.path, self.name) as array:
             return np.asarray(array[index])
 
 
@@ -46,33 +47,33 @@ class Section:
     Parameters
     ----------
     volume : Volume
-    place : tuple of int
-        Its place along the axes that come before its own.
+    position : tuple of int
+        Where it is along the axes that come before its own.
     """
 
-    def __init__(self, volume, place):
+    def __init__(self, volume, position):
         channels = dict(zip(volume.axes, volume.shape, strict=True)).get("c", 1)
-        self.volume, self.place = volume, dict(zip(volume.leading, place, strict=True))
+        self.volume, self.position = volume, dict(zip(volume.leading, position, strict=True))
         if channels == 1:
-            self.place["c"] = 0
+            self.position["c"] = 0
         self.order = SECTION + "c" * (channels > 1)
         self.shape = tuple(volume.shape[volume.axes.index(axis)] for axis in self.order)
         self.dtype, self.ndim = volume.dtype, len(self.shape)
 
     def __getitem__(self, index):
-        where = self.place | dict(zip(self.order, index, strict=True))
+        where = self.position | dict(zip(self.order, index, strict=True))
         section = self.volume.read(tuple(where[axis] for axis in self.volume.axes))
         stored = [axis for axis in self.volume.axes if axis in self.order]
         return section.transpose([stored.index(axis) for axis in self.order])
 
 
 @contextmanager
-def open_array(path, name):
+def _open_array(path, name):
     """The array at `name` in a Zarr, HDF5 or TIFF file."""
-    if path.suffix in HDF5:
+    if folders.has_suffix(path, folders.HDF5):
         with h5py.File(path) as file:
             yield file[name]
-    elif path.suffix == ".zarr" or path.is_dir():
+    elif folders.has_suffix(path, folders.ZARR) or path.is_dir():
         node = zarr.open(path, mode="r")
         yield node[name] if name else node
     else:
@@ -100,86 +101,91 @@ def find_volume(text, channels):
         If there is none, or more than one, or it has other axes than sections of images.
     """
     path, name = Path(text), ""
-    inside = next((parent for parent in path.parents if parent.suffix in HDF5), None)
+    inside = next((parent for parent in path.parents if folders.has_suffix(parent, folders.HDF5)), None)
     if inside:
-        path, name = inside, str(path.relative_to(inside))
+        path, name = inside, path.relative_to(inside).as_posix()
     if not path.exists():
         raise ValueError(f"{path}: no such file or folder.")
     try:
-        if path.suffix in HDF5:
-            found = describe_hdf5(path, name)
+        if folders.has_suffix(path, folders.HDF5):
+            found = _list_hdf5(path)
         elif path.is_dir():
-            found = describe_zarr(path)
+            found = _list_zarr(path)
         else:
-            found = describe_tiff(path)
+            found = _list_tiff(path)
     except Exception as error:  # a damaged file may raise anything
-        if str(error).startswith(f"{path}: "):  # our own sentences
-            raise
         reason = " ".join(str(error).split()) or type(error).__name__
         raise ValueError(f"{path}: cannot be read as a volume ({reason}).") from None
-    check_axes(found, channels)
-    return found
+    volume = _choose(found, path, name)
+    _check_axes(volume, channels)
+    return volume
 
 
-def describe_hdf5(path, name):
-    """The `Volume` of a dataset of an HDF5 file: that of a name, or the only one."""
+def _choose(found, path, name):
+    """The `Volume` of a name, out of those that a file holds by name, or the only one."""
+    if name and name not in found:
+        raise ValueError(f"{path}: holds no dataset {name}, but {', '.join(found)}.")
+    if name or len(found) == 1:
+        return found[name] if name else next(iter(found.values()))
+    if not found:
+        raise ValueError(f"{path}: holds no images.")
+    raise ValueError(f"{path}: holds several datasets, name one as {path}/{next(iter(found))}: {', '.join(found)}.")
+
+
+def _list_hdf5(path):
+    """The `Volume` of each dataset of an HDF5 file, by name."""
     with h5py.File(path) as file:
         names = []
-        file.visititems(lambda at, node: names.append(at) if getattr(node, "ndim", 0) > 1 else None)
-        if not name and len(names) != 1:
-            found = f"several datasets, name one as {path}/{names[0]}: {', '.join(names)}" if names else "no images"
-            raise ValueError(f"{path}: holds {found}.")
-        name = name or names[0]
-        if name not in names:
-            raise ValueError(f"{path}: holds no dataset {name}, but {', '.join(names)}.")
-        return plain(path, name, file[name])
+        file.visititems(lambda name, node: names.append(name) if getattr(node, "ndim", 0) > 1 else None)
+        return {name: _guess_axes(path, name, file[name]) for name in names}
 
 
-def describe_zarr(path):
-    """The `Volume` of a Zarr array, of the full resolution of an OME-Zarr, or of the only array of a group."""
+def _list_zarr(path):
+    """The `Volume` of a Zarr array, of the full resolution of an OME-Zarr, or of each array of a group, by name."""
     node = zarr.open(path, mode="r")
+    zarr_format = node.metadata.zarr_format
     if isinstance(node, zarr.Array):
-        return plain(path, "", node)._replace(zarr_format=node.metadata.zarr_format)
+        return {"": _guess_axes(path, "", node)._replace(zarr_format=zarr_format)}
     attributes = dict(node.attrs)
     scales = attributes.get("ome", attributes).get("multiscales")
     if not scales:
-        names = [name for name, _ in node.arrays()]
-        if len(names) != 1:
-            raise ValueError(f"{path}: a group of {len(names)} arrays; name one of them ({', '.join(names)}).")
-        return plain(path, names[0], node[names[0]])._replace(zarr_format=node.metadata.zarr_format)
+        arrays = {name: _guess_axes(path, name, array) for name, array in node.arrays() if array.ndim > 1}
+        return {name: volume._replace(zarr_format=zarr_format) for name, volume in arrays.items()}
     first = scales[0]["datasets"][0]
     array = node[first["path"]]
     scale = np.ones(array.ndim)
     for transform in (*first["coordinateTransformations"], *scales[0].get("coordinateTransformations", ())):
         scale = scale * transform.get("scale", 1)
     axes = scales[0]["axes"]
-    return Volume(
-        path,
-        first["path"],
-        array.shape,
-        array.dtype,
-        "".join(axis["name"] for axis in axes),
-        tuple(axis.get("unit") for axis in axes),
-        tuple(map(float, scale)),
-        node.metadata.zarr_format,
+    volume = Volume(
+        path=path,
+        name=first["path"],
+        shape=array.shape,
+        dtype=array.dtype,
+        axes="".join(axis["name"] for axis in axes),
+        units=tuple(axis.get("unit") for axis in axes),
+        scale=tuple(map(float, scale)),
+        zarr_format=zarr_format,
     )
+    return {volume.name: volume}
 
 
-def describe_tiff(path):
+def _list_tiff(path):
     """The `Volume` of the first series of a TIFF."""
     with tifffile.TiffFile(path) as tiff:
         series = tiff.series[0]
         axes = series.axes.lower().replace("s", "c").replace("i", "z").replace("q", "z")
-    return Volume(path, "", series.shape, series.dtype, axes, (None,) * len(axes), (1.0,) * len(axes))
+    units, scale = (None,) * len(axes), (1.0,) * len(axes)
+    return {"": Volume(path, "", series.shape, series.dtype, axes, units, scale)}
 
 
-def plain(path, name, array):
+def _guess_axes(path, name, array):
     """The `Volume` of an array that does not say what its axes are."""
     axes = ("tzyxc" if array.shape[-1] == 3 else "tzyx")[-array.ndim :]
     return Volume(path, name, array.shape, array.dtype, axes, (None,) * len(axes), (1.0,) * len(axes))
 
 
-def check_axes(volume, channels):
+def _check_axes(volume, channels):
     """Refuse what is not made of sections with as many channels as the network takes."""
     sizes = dict(zip(volume.axes, volume.shape, strict=False))
     if len(sizes) != len(volume.shape) or not set(SECTION) <= sizes.keys():

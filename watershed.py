@@ -19,13 +19,13 @@ import geometry
 THRESHOLD = 0.5
 SMOOTHING = 1
 SURE = (0.99, 0.95, 0.9, 0.8)
-SMALLEST = 10
+SMALLEST_CORE = 10
 BLOCK, OVERLAP = 1024, 64
 # What main.py may choose from: to part cells where membrane is more probable than not, or never.
 LINES, NO_LINES = 0.5, 1.0
 
 
-def to_mask(probability, border=NO_LINES, threshold=THRESHOLD):
+def mask_cells(probability, border=NO_LINES, threshold=THRESHOLD):
     """Mask of the insides of cells.
 
     Parameters
@@ -41,17 +41,27 @@ def to_mask(probability, border=NO_LINES, threshold=THRESHOLD):
     Returns
     -------
     bool array (height, width)
+    """
+    return (probability > threshold) & ~find_lines(probability, border)
+
+
+def find_lines(probability, border):
+    """Lines that part cells, whatever the threshold; parameters as for `mask_cells`.
+
+    Returns
+    -------
+    bool array (height, width)
         Sections larger than `BLOCK` are looked at block by block, since merging takes more than twice as long for
         twice the cells.
     """
-    inside = probability > threshold
+    lines = np.zeros(probability.shape, bool)
     if border < 1:
         for window, inner, outer in geometry.cut_image(probability.shape, BLOCK, OVERLAP):
-            inside[outer] &= ~outlines(find_cells(probability[window], border))[inner]
-    return inside
+            lines[outer] = _outline(_find_cells(probability[window], border))[inner]
+    return lines
 
 
-def find_cells(probability, border):
+def _find_cells(probability, border):
     """Share the section out between its cells.
 
     Cores grow to segments that meet in the membranes (a watershed); then neighbours merge, the least parted first,
@@ -60,7 +70,7 @@ def find_cells(probability, border):
     Parameters
     ----------
     probability, border
-        As for `to_mask`.
+        As for `mask_cells`.
 
     Returns
     -------
@@ -68,7 +78,7 @@ def find_cells(probability, border):
         A number for each cell, and its share of the membranes around it.
     """
     smooth = ndimage.gaussian_filter(probability, SMOOTHING)
-    segments = watershed(-smooth, find_cores(smooth))
+    segments = watershed(-smooth, _find_cores(smooth))
     if segments.min() == segments.max():
         return segments
     borders = graph.rag_boundary(segments, 1 - probability, connectivity=1)
@@ -79,15 +89,15 @@ def find_cells(probability, border):
         rag_copy=False,
         in_place_merge=True,
         merge_func=lambda borders, source, target: None,
-        weight_func=join_borders,
+        weight_func=_join_borders,
     )
 
 
-def find_cores(probability):
+def _find_cores(probability):
     """Number the cores of cells: connected pixels that are surely inside.
 
     How sure differs from cell to cell and from network to network. So the surest pixels come first, and at each lower
-    level of `SURE` what has no core in it yet becomes one, if it has `SMALLEST` pixels.
+    level of `SURE` what has no core in it yet becomes one, if it has `SMALLEST_CORE` pixels.
 
     Parameters
     ----------
@@ -100,14 +110,14 @@ def find_cores(probability):
     cores = np.zeros(probability.shape, int)
     for sure in SURE:
         parts, _ = ndimage.label(probability > sure)
-        new = np.bincount(parts.ravel()) >= SMALLEST
+        new = np.bincount(parts.ravel()) >= SMALLEST_CORE
         new[parts[cores > 0]] = False
         new[0] = False
         cores = np.where(new[parts], parts + cores.max(), cores)
     return cores
 
 
-def join_borders(borders, source, target, neighbour):
+def _join_borders(borders, source, target, neighbour):
     """What parts `neighbour` from two segments that become one: the mean over both borders, by their lengths."""
     absent = {"weight": 0.0, "count": 0}
     parts = [borders[segment].get(neighbour, absent) for segment in (source, target)]
@@ -115,7 +125,7 @@ def join_borders(borders, source, target, neighbour):
     return {"weight": sum(part["weight"] * part["count"] for part in parts) / count, "count": count}
 
 
-def outlines(segments):
+def _outline(segments):
     """Lines one pixel wide between segments: bool, True where the pixel below or to the right is another's."""
     lines = np.zeros(segments.shape, bool)
     lines[:-1] |= segments[:-1] != segments[1:]
@@ -123,7 +133,7 @@ def outlines(segments):
     return lines
 
 
-def choose(labels, probabilities):
+def choose_border(labels, probabilities):
     """Which `border` makes the better masks of labelled sections, by their mean V_rand.
 
     Lines do harm where a faint spot is no membrane, as in pictures of vessels.
@@ -141,6 +151,6 @@ def choose(labels, probabilities):
 
     def score(border):
         pairs = zip(labels, probabilities, strict=True)
-        return np.mean([challenge.v_rand(label, to_mask(probability, border)) for label, probability in pairs])
+        return np.mean([challenge.v_rand(label, mask_cells(probability, border)) for label, probability in pairs])
 
     return max(NO_LINES, LINES, key=score)

@@ -1,16 +1,14 @@
-import struct
-import zlib
-
 import numpy as np
 import pytest
 import tifffile
-from conftest import draw_section, save
+from helpers import draw_section, make_indexed, save, write_bomb
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
 import folders
-import formats
+import images
+import labels
 
 
 def test_unreadable_files_are_named(tmp_path):
@@ -20,36 +18,13 @@ def test_unreadable_files_are_named(tmp_path):
     (tmp_path / "cut.png").write_bytes((tmp_path / "cut.png").read_bytes()[:900])
     for name in ("text.png", "empty.png", "cut.png"):
         with pytest.raises(ValueError, match=f"{name}: cannot be read"):
-            formats.read_array(tmp_path / name)
-
-
-def test_whole_file_leaves_the_old_file_when_writing_fails(tmp_path):
-    path = tmp_path / "kept.txt"
-    path.write_text("old")
-    with pytest.raises(KeyboardInterrupt), formats.whole_file(path) as temporary:
-        temporary.write_text("ha")
-        raise KeyboardInterrupt
-    assert [file.name for file in tmp_path.iterdir()] == ["kept.txt"]
-    assert path.read_text() == "old"
-
-
-def test_write_mask_is_8_bit_black_and_white(tmp_path):
-    formats.write_mask(tmp_path / "mask.png", np.array([[255, 0]], np.uint8))
-    with Image.open(tmp_path / "mask.png") as mask:
-        assert mask.mode == "L"
-        assert np.asarray(mask).tolist() == [[255, 0]]
+            images.read_array(tmp_path / name)
 
 
 GREY = np.array([[0, 51, 102], [153, 204, 255]], np.uint8)
 COLOUR = np.stack([GREY, GREY[::-1], GREY // 2], axis=-1)
 ALPHA = np.full_like(GREY, 7)
 COLOURED_ALPHA = np.dstack([COLOUR, ALPHA])
-
-
-def palette(indices, colours):
-    image = Image.fromarray(indices, "P")
-    image.putpalette(np.asarray(colours, np.uint8).tobytes())
-    return image
 
 
 @pytest.mark.parametrize(
@@ -63,13 +38,13 @@ def palette(indices, colours):
         ("colour.png", Image.fromarray(COLOUR), COLOUR),
         ("colour.BMP", Image.fromarray(COLOUR), COLOUR),
         ("colour alpha.png", Image.fromarray(COLOURED_ALPHA), COLOUR),
-        ("palette.png", palette(np.uint8([[0, 1]]), [(9, 8, 7), (1, 2, 3)]), np.uint8([[(9, 8, 7), (1, 2, 3)]])),
-        ("grey palette.png", palette(np.uint8([[0, 1]]), [(9, 9, 9), (1, 1, 1)]), np.uint8([[9, 1]])),
+        ("palette.png", make_indexed(np.uint8([[0, 1]]), [(9, 8, 7), (1, 2, 3)]), np.uint8([[(9, 8, 7), (1, 2, 3)]])),
+        ("grey palette.png", make_indexed(np.uint8([[0, 1]]), [(9, 9, 9), (1, 1, 1)]), np.uint8([[9, 1]])),
     ],
 )
 def test_pictures_are_read_as_they_are(tmp_path, name, image, expected):
     image.save(tmp_path / name)
-    array = formats.read_array(tmp_path / name)
+    array = images.read_array(tmp_path / name)
     assert array.dtype == expected.dtype
     np.testing.assert_array_equal(array, expected)
 
@@ -77,7 +52,7 @@ def test_pictures_are_read_as_they_are(tmp_path, name, image, expected):
 def test_jpeg_is_read_nearly_as_it_was(tmp_path):
     smooth = np.uint8(np.add.outer(np.arange(32), np.arange(40)) * 3)
     Image.fromarray(smooth).save(tmp_path / "a.jpeg", quality=95)
-    assert np.abs(formats.read_array(tmp_path / "a.jpeg") - smooth.astype(int)).max() < 4
+    assert np.abs(images.read_array(tmp_path / "a.jpeg") - smooth.astype(int)).max() < 4
 
 
 @pytest.mark.parametrize(
@@ -99,7 +74,7 @@ def test_jpeg_is_read_nearly_as_it_was(tmp_path):
 )
 def test_tiff_is_read_as_it_is(tmp_path, array, options, expected):
     tifffile.imwrite(tmp_path / "a.tif", array, **options)
-    found = formats.read_array(tmp_path / "a.tif")
+    found = images.read_array(tmp_path / "a.tif")
     assert found.dtype == expected.dtype
     assert found.dtype.isnative
     np.testing.assert_array_equal(found, expected)
@@ -109,42 +84,17 @@ def test_stacks_are_read_by_pages_and_refused_as_one_image(tmp_path):
     stack = np.arange(40, dtype=np.uint8).reshape(4, 2, 5)
     tifffile.imwrite(tmp_path / "a.tif", stack, imagej=True)
     tifffile.imwrite(tmp_path / "b.tiff", np.stack([COLOUR] * 2), photometric="rgb")
-    np.testing.assert_array_equal(formats.read_pages(tmp_path / "a.tif"), stack)
-    assert formats.read_pages(tmp_path / "b.tiff").shape == (2, 2, 3, 3)
-    for read in (formats.read_array, formats.read_label):
+    np.testing.assert_array_equal(images.read_pages(tmp_path / "a.tif"), stack)
+    assert images.read_pages(tmp_path / "b.tiff").shape == (2, 2, 3, 3)
+    for read in (images.read_array, labels.read_label):
         with pytest.raises(ValueError, match=r"a\.tif: a stack of 4"):
             read(tmp_path / "a.tif")
-
-
-def test_labels_are_read_as_numbers_of_classes(tmp_path):
-    palette(np.uint8([[2, 0], [1, 2]]), [(0, 0, 0), (9, 0, 0), (0, 9, 0)]).save(tmp_path / "palette.png")
-    assert formats.read_label(tmp_path / "palette.png").tolist() == [[2, 0], [1, 2]]
-    tifffile.imwrite(tmp_path / "float.tif", np.float32([[0, 1], [2, 1]]))
-    assert formats.read_label(tmp_path / "float.tif").tolist() == [[0, 1], [2, 1]]
-    # Blue, then the brighter yellow: numbers in the order of brightness.
-    Image.fromarray(np.uint8([[(0, 0, 255), (255, 255, 0), (0, 0, 255)]])).save(tmp_path / "colour.png")
-    ((blue, yellow, again),) = formats.read_label(tmp_path / "colour.png").tolist()
-    assert blue == again < yellow
-    for name, value in (("half.tif", 0.5), ("nan.tif", np.nan)):
-        tifffile.imwrite(tmp_path / name, np.float32([[0, value]]))
-        with pytest.raises(ValueError, match=f"{name}: its values are no whole numbers"):
-            formats.read_label(tmp_path / name)
-
-
-def write_bomb(path):
-    """A PNG of a few bytes that says it is 30000 pixels wide and high."""
-
-    def chunk(name, content):
-        return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
-
-    header = chunk(b"IHDR", struct.pack(">IIBBBBB", 30000, 30000, 8, 0, 0, 0, 0))
-    path.write_bytes(b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(bytes(1000))) + chunk(b"IEND", b""))
 
 
 def test_a_decompression_bomb_is_refused_before_it_is_decoded(tmp_path):
     write_bomb(tmp_path / "a.png")
     with pytest.raises(ValueError, match=r"a\.png: cannot be read.*30000x30000 pixels are more than"):
-        formats.read_array(tmp_path / "a.png")
+        images.read_array(tmp_path / "a.png")
 
 
 @pytest.fixture(scope="module")
@@ -166,21 +116,15 @@ def whole_files(tmp_path_factory):
 def test_readers_raise_nothing_but_value_error(tmp_path, whole_files, suffix, noise, place, keep):
     file, content = tmp_path / f"noise{suffix}", whole_files[suffix]
     file.write_bytes(content[:place] + noise + content[place + len(noise) :] if keep else noise)
-    for read in (formats.read_array, formats.read_label):
+    for read in (images.read_array, labels.read_label):
         try:
             assert read(file).ndim in (2, 3)
         except ValueError as error:
             assert str(file) in str(error)
 
 
-def test_a_stack_keeps_its_resolution(tmp_path):
-    stack = np.zeros((3, 4, 5), np.uint8)
-    scale = {"resolution": (250.0, 200.0), "metadata": {"axes": "ZYX", "spacing": 0.05, "unit": "um"}}
-    tifffile.imwrite(tmp_path / "a.tif", stack, imagej=True, **scale)
-    formats.write_stack(tmp_path / "b.tif", stack + 255, like=tmp_path / "a.tif")
-    with tifffile.TiffFile(tmp_path / "b.tif") as written:
-        assert written.series[0].axes == "ZYX"
-        assert written.pages[0].resolution == (250, 200)
-        assert written.imagej_metadata["spacing"] == 0.05
-        assert written.imagej_metadata["unit"] == "um"
-        assert np.all(written.asarray() == 255)
+def test_read_image_scales_by_dtype_not_by_content(tmp_path):
+    save(np.array([[0, 51], [102, 51]], np.uint8), tmp_path / "dark.png")
+    image = images.read_image(tmp_path / "dark.png")
+    assert image.dtype == np.float32
+    np.testing.assert_allclose(image[..., 0], [[0, 0.2], [0.4, 0.2]], rtol=1e-6)

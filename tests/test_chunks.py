@@ -4,19 +4,20 @@ import signal
 import numpy as np
 import pytest
 import tifffile
-from test_tiles import build
+from helpers import small_network
 
 import folders
-import record
 
-pytest.importorskip("zarr", reason="zarr is not installed (requirements-volumes.txt)")
-pytest.importorskip("dask.array", reason="dask is not installed (requirements-volumes.txt)")
+pytest.importorskip("zarr", reason="zarr is not installed")
+pytest.importorskip("dask.array", reason="dask is not installed")
 
 import h5py
 import zarr
 
 import chunks
-import data
+import images
+import masks
+import networks
 import predict
 
 SHAPE = (3, 75, 150)
@@ -25,7 +26,7 @@ SHAPE = (3, 75, 150)
 @pytest.fixture(scope="module")
 def model_file(tmp_path_factory):
     file = tmp_path_factory.mktemp("run") / "model.keras"
-    record.save_network(build(2), file, border=1.0)
+    networks.save_network(small_network(2), file, networks.MaskSettings(border=1.0))
     return file
 
 
@@ -41,8 +42,8 @@ def run(source, out, model_file, *options):
 
 
 def expected(volume, model_file):
-    network, _ = record.load_network(model_file)
-    return np.stack([predict.predict(network, data.scale(section), flips=False, tile=1000) for section in volume])
+    network, _ = networks.load_network(model_file)
+    return np.stack([masks.predict(network, images.scale(section), flips=False, tile=1000) for section in volume])
 
 
 def write_zarr(path, volume, zarr_format=3):
@@ -165,8 +166,8 @@ def test_a_cluster_without_workers_is_one_sentence(volume, model_file, tmp_path,
 
 
 def test_colour_volumes_and_a_named_dataset(tmp_path):
-    network = build(2, channels=3)
-    record.save_network(network, tmp_path / "model.keras", border=1.0)
+    network = small_network(2, channels=3)
+    networks.save_network(network, tmp_path / "model.keras", networks.MaskSettings(border=1.0))
     colour = np.random.default_rng(0).integers(0, 65535, (2, 50, 60, 3)).astype(np.uint16)
     write_hdf5(tmp_path / "in.h5", np.zeros(3), "table")
     write_hdf5(tmp_path / "in.h5", colour, "group/raw")
@@ -177,10 +178,10 @@ def test_colour_volumes_and_a_named_dataset(tmp_path):
 
 
 def test_chunks_are_cut_so_that_none_is_narrower_than_the_halo():
-    assert chunks.cut(100, 40, 20) == (40, 40, 20)
-    assert chunks.cut(99, 40, 20) == (40, 59)
-    assert chunks.cut(10, 40, 20) == (10,)
-    assert chunks.ends((40, 59)) == [slice(0, 40), slice(40, 99)]
+    assert chunks._chunk_lengths(100, 40, 20) == (40, 40, 20)
+    assert chunks._chunk_lengths(99, 40, 20) == (40, 59)
+    assert chunks._chunk_lengths(10, 40, 20) == (10,)
+    assert chunks._to_slices((40, 59)) == [slice(0, 40), slice(40, 99)]
 
 
 def test_what_is_a_volume_is_known_by_its_name():

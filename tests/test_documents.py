@@ -1,4 +1,4 @@
-"""Every command of the README runs, with small numbers on a small dataset."""
+"""Every command of README.md and docs/ runs, with small numbers on a small dataset."""
 
 import importlib
 import json
@@ -11,27 +11,35 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import test_benchmarks
-import test_prepare
-from conftest import REPOSITORY, draw_section, save, serve_app
-from test_benchmarks import grey, isbi2012, tiny_original  # noqa: F401 (a fixture)
-from test_main import SMALL
-from test_prepare import stacks  # noqa: F401 (a fixture)
+from helpers import (
+    REPOSITORY,
+    SMALL,
+    draw_section,
+    load_script,
+    pack_stacks,
+    prepare,
+    save,
+    serve_app,
+    shrink_isbi2012,
+)
+
+from benchmarks import grey, isbi2012
 
 README = (REPOSITORY / "README.md").read_text()
+DOCUMENTS = [README, *(file.read_text() for file in sorted((REPOSITORY / "docs").glob("*.md")))]
+COMMAND = re.compile(r"^    (?:.* && )?\.venv/bin/python (?P<command>(-m )?[\w./]+.*?)(?: +#.*)?$", re.MULTILINE)
+PLACEHOLDERS = {"IMAGES": "data/DIR/test", "DIR": "data/DIR"}
 
-COMMAND = re.compile(r"^    (?:.* && )?\.venv/bin/python (?P<command>[\w/]+\.py.*?)(?: +#.*)?$", re.MULTILINE)
-PLACEHOLDERS = {"IMAGES_OR_FOLDERS_OR_STACKS": "data/DIR/test", "DIR": "data/DIR"}
 
-
-def commands():
-    return list(dict.fromkeys(match["command"] for match in COMMAND.finditer(README)))
+def find_commands():
+    found = [match["command"] for text in DOCUMENTS for match in COMMAND.finditer(text)]
+    return [command for command in dict.fromkeys(found) if command != "-m pytest"]
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory):
-    """A folder with the README's datasets, drawn, and a network for them."""
-    folder = tmp_path_factory.mktemp("readme")
+def folder(tmp_path_factory):
+    """A folder with the datasets of the documents, drawn, and a network for them."""
+    folder = tmp_path_factory.mktemp("documents")
     rng = np.random.default_rng(0)
     for name in ("membrane", "isbi2012", "DIR"):
         for part, count in (("train", 10), ("test", 2)):
@@ -47,83 +55,87 @@ def place(tmp_path_factory):
     os.chdir(before)
 
 
-def test_the_readme_has_commands():
-    found = commands()
+def test_the_documents_have_commands():
+    found = find_commands()
     assert "main.py" in found
     assert len(found) > 10
 
 
-@pytest.mark.parametrize("command", commands())
-def test_command_of_the_readme(command, place, request):
+@pytest.mark.parametrize("command", find_commands())
+def test_command_of_the_documents(command, folder, request):
     for name, stands_for in PLACEHOLDERS.items():
         command = re.sub(rf"(?<![\w/]){name}(?![\w/])", stands_for, command)
-    script, *arguments = shlex.split(command)
+    words = shlex.split(command)
+    name, arguments = (words[1], words[2:]) if words[0] == "-m" else (words[0], words[1:])
     if "--help" in arguments:
         with pytest.raises(SystemExit) as stopped:
-            importlib.import_module(script.removesuffix(".py")).main(arguments)
+            load(name).main(arguments)
         assert stopped.value.code == 0
     else:
-        RUN.get(script, run_script)(script, arguments, request)
+        RUN.get(name, run_as_it_is)(name, arguments, request)
 
 
-def run_script(script, arguments, request):
-    """Run a script as it is."""
-    module = importlib.import_module(script.removesuffix(".py"))
-    assert module.main(arguments) == 0
+def load(name):
+    """The module of a script at the top, of one in a folder, or of what stands behind -m."""
+    return load_script(name) if "/" in name else importlib.import_module(name.removesuffix(".py"))
 
 
-def run_main(script, arguments, request):
+def run_as_it_is(name, arguments, request):
+    assert load(name).main(arguments) == 0
+
+
+def run_main(name, arguments, request):
     """Train, but for one short epoch; a network that is there keeps its size."""
     if "--resume" not in arguments:
         arguments += [*(SMALL[:-4] if "--weights" in arguments else SMALL), "--epochs", "1"]
-    run_script(script, arguments, request)
+    run_as_it_is(name, arguments, request)
 
 
-def run_predict(script, arguments, request):
+def run_predict(name, arguments, request):
     """Predict; of volumes a small one, and on a cluster in this process."""
     if "volume.zarr" in arguments:
-        zarr = pytest.importorskip("zarr", reason="zarr is not installed (requirements-volumes.txt)")
-        distributed = pytest.importorskip("distributed", reason="dask is not installed (requirements-volumes.txt)")
+        zarr = pytest.importorskip("zarr", reason="zarr is not installed")
+        distributed = pytest.importorskip("distributed", reason="dask is not installed")
         volume = np.random.default_rng(0).integers(0, 255, (2, 40, 40)).astype(np.uint8)
         zarr.create_array("volume.zarr", data=volume, overwrite=True)
     if "--scheduler" not in arguments:
-        return run_script(script, arguments, request)
+        return run_as_it_is(name, arguments, request)
     with distributed.LocalCluster(
         n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None
     ) as cluster:
         addresses = [cluster.scheduler_address if "HOST" in argument else argument for argument in arguments]
         shutil.rmtree("masks.zarr")
-        run_script(script, addresses, request)
+        run_as_it_is(name, addresses, request)
 
 
-def run_prepare(script, arguments, request):
+def run_prepare(name, arguments, request):
     """Prepare the small stacks of another server."""
     archive = Path.cwd() / "challenge.zip"
-    test_prepare.pack(archive, request.getfixturevalue("stacks"))
-    out = ["--archive", str(archive), "--out", "prepared"]
-    assert test_prepare.prepare.main([*arguments, *out]) == 0
+    pack_stacks(archive, request.getfixturevalue("stacks"))
+    assert prepare.main([*arguments, "--archive", str(archive), "--out", "prepared"]) == 0
 
 
-def run_app(script, arguments, request):
+def run_app(name, arguments, request):
     """Serve the page, at another port."""
-    pytest.importorskip("gradio", reason="Gradio is not installed (requirements-app.txt)")
+    pytest.importorskip("gradio", reason="Gradio is not installed")
     with serve_app(*arguments) as address, urllib.request.urlopen(address) as answer:
         assert b"gradio" in answer.read()
 
 
-def run_isbi2012(script, arguments, request):
+def run_isbi2012(name, arguments, request):
     """Compare the recipes on one fold, each trained briefly."""
     request.getfixturevalue("tiny_original")
-    test_benchmarks.shrink_isbi2012(request.getfixturevalue("monkeypatch"), Path.cwd())
-    assert test_benchmarks.isbi2012.main([*arguments, "--folds", "4"]) == 0
+    shrink_isbi2012(request.getfixturevalue("monkeypatch"), Path.cwd())
+    assert isbi2012.main([*arguments, "--folds", "4"]) == 0
 
 
 RUN = {
     "main.py": run_main,
     "predict.py": run_predict,
     "app.py": run_app,
+    "segmentation.app": run_app,
     "data/isbi2012/prepare.py": run_prepare,
-    "benchmarks/isbi2012.py": run_isbi2012,
+    "benchmarks.isbi2012": run_isbi2012,
 }
 
 
@@ -138,4 +150,5 @@ def test_the_scores_of_the_readme_are_those_of_the_network_beside_it():
 
 @pytest.mark.parametrize("benchmark", [isbi2012, grey])
 def test_the_tables_of_benchmarks_are_those_of_their_rows(benchmark):
-    assert benchmark.tabulate(isbi2012.read_rows(benchmark.ROWS)) in README
+    table = benchmark.tabulate(isbi2012.read_rows(benchmark.ROWS))
+    assert any(table in text for text in DOCUMENTS)

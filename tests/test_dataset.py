@@ -5,25 +5,24 @@ import shutil
 import numpy as np
 import pytest
 import tifffile
-from conftest import save
+from helpers import save, write_bomb
 from PIL import Image
-from test_formats import write_bomb
 
-import check
 import data
+import dataset
 
 
-def problems(dataset, fraction=0.2, crop=32):
-    return check.dataset(dataset, fraction, crop)
+def problems(cells, fraction=0.2, crop=32):
+    return dataset.find_problems(dataset.survey(cells), fraction, crop)
 
 
-def test_a_good_dataset_has_no_problems(dataset):
-    assert problems(dataset) == []
+def test_a_good_dataset_has_no_problems(cells):
+    assert problems(cells) == []
 
 
-def test_a_missing_folder(dataset):
-    assert "nowhere: no such folder" in problems(dataset / "nowhere")[0]
-    assert len(problems(dataset / "test")) == 2  # train/image and train/label
+def test_a_missing_folder(cells):
+    assert "nowhere: no such folder" in problems(cells / "nowhere")[0]
+    assert len(problems(cells / "test")) == 2  # train/image and train/label
 
 
 def break_orphan_image(train):
@@ -163,76 +162,75 @@ def break_count(train):
 
 
 @pytest.mark.parametrize("breaking", [f for name, f in sorted(globals().items()) if name.startswith("break_")])
-def test_each_fault_is_one_sentence_with_its_file(dataset, breaking):
-    expected = breaking(dataset / "train")
-    found = problems(dataset)
+def test_each_fault_is_one_sentence_with_its_file(cells, breaking):
+    expected = breaking(cells / "train")
+    found = problems(cells)
     assert len(found) == 1
     assert re.search(expected, found[0])
 
 
-def test_all_faults_are_reported_at_once(dataset):
-    break_orphan_image(dataset / "train")
-    (dataset / "train" / "label" / "s1.png").write_text("no image")
-    (dataset / "test" / "a.png").write_text("no image")
-    assert len(problems(dataset, crop=64)) == 4
+def test_all_faults_are_reported_at_once(cells):
+    break_orphan_image(cells / "train")
+    (cells / "train" / "label" / "s1.png").write_text("no image")
+    (cells / "test" / "a.png").write_text("no image")
+    assert len(problems(cells, crop=64)) == 4
 
 
-def test_unlabelled_test_images_are_checked(dataset):
-    for file in (dataset / "test" / "label").iterdir():
+def test_unlabelled_test_images_are_checked(cells):
+    for file in (cells / "test" / "label").iterdir():
         file.unlink()
-    (dataset / "test" / "label").rmdir()
-    assert problems(dataset) == []
-    (dataset / "test" / "b.png").write_bytes(b"\x89PNG")
-    assert "test/b.png: cannot be read" in problems(dataset)[0]
+    (cells / "test" / "label").rmdir()
+    assert problems(cells) == []
+    (cells / "test" / "b.png").write_bytes(b"\x89PNG")
+    assert "test/b.png: cannot be read" in problems(cells)[0]
 
 
-def test_test_images_need_no_label_each(dataset):
-    (dataset / "test" / "label" / "a.png").unlink()
-    assert problems(dataset) == []
+def test_test_images_need_no_label_each(cells):
+    (cells / "test" / "label" / "a.png").unlink()
+    assert problems(cells) == []
 
 
-def test_names_with_spaces_and_other_letters_and_foreign_files_are_no_problem(dataset):
+def test_names_with_spaces_and_other_letters_and_foreign_files_are_no_problem(cells):
     for part in ("image", "label"):
-        (dataset / "train" / part / "s3.png").rename(dataset / "train" / part / "Zelle 3, größer, 細胞.png")
-        (dataset / "train" / part / ".hidden.png").touch()
-        (dataset / "train" / part / "notes.txt").touch()
-        (dataset / "train" / part / "loop").symlink_to(dataset)
-    assert problems(dataset) == []
-    assert "train/image: 6 files; 6 of 48x40; 6 uint8 grey; 2 other files are ignored." in check.describe(
-        dataset, check.survey(dataset)[0]
-    )
+        (cells / "train" / part / "s3.png").rename(cells / "train" / part / "Zelle 3, größer, 細胞.png")
+        (cells / "train" / part / ".hidden.png").touch()
+        (cells / "train" / part / "notes.txt").touch()
+        (cells / "train" / part / "loop").symlink_to(cells)
+    assert problems(cells) == []
+    described = dataset.describe(dataset.survey(cells))
+    assert "train/image: 6 files; 6 of 48x40; 6 uint8 grey; 2 other files are ignored." in described
 
 
-def test_a_stack_may_be_predicted_but_not_trained_on(dataset):
-    shutil.rmtree(dataset / "test" / "label")
-    tifffile.imwrite(dataset / "test" / "c.tif", np.zeros((7, 48, 40), "uint8"))
-    assert problems(dataset) == []
+def test_a_stack_may_be_predicted_but_not_trained_on(cells):
+    shutil.rmtree(cells / "test" / "label")
+    tifffile.imwrite(cells / "test" / "c.tif", np.zeros((7, 48, 40), "uint8"))
+    assert problems(cells) == []
 
 
-def test_colours_are_named(dataset):
-    label = np.asarray(Image.open(dataset / "train" / "label" / "s3.png"))
-    for file in (dataset / "train" / "label").iterdir():
+def test_colours_are_named(cells):
+    label = np.asarray(Image.open(cells / "train" / "label" / "s3.png"))
+    for file in (cells / "train" / "label").iterdir():
         save(np.stack([label, label, 0 * label], -1), file)
-    assert "#ffff00" in check.describe(dataset, check.survey(dataset)[0])
+    assert "#ffff00" in dataset.describe(dataset.survey(cells))
 
 
-def test_each_side_of_a_pair_may_have_its_own_format(dataset):
-    for file in (dataset / "train" / "image").iterdir():
+def test_each_side_of_a_pair_may_have_its_own_format(cells):
+    for file in (cells / "train" / "image").iterdir():
         replace_with_tiff(file, np.asarray(Image.open(file)).astype(np.uint16) * 257)
-    assert problems(dataset) == []
+    assert problems(cells) == []
 
 
-def test_command_line_says_what_is_there_and_what_is_wrong(dataset, capsys):
-    assert data.main([str(dataset)]) == 0
+def test_command_line_says_what_is_there_and_what_is_wrong(cells, capsys):
+    assert data.main([str(cells)]) == 0
     printed = capsys.readouterr().out
     assert re.search(r"train/label: 6 files; 6 of 48x40; 0: \d+\.\d%, 255: \d+\.\d%", printed)
     assert "No problems found" in printed
-    before = sorted(dataset.rglob("*"))
-    break_orphan_image(dataset / "train")
-    assert data.main([str(dataset)]) == 2
+    before = sorted(cells.rglob("*"))
+    break_orphan_image(cells / "train")
+    assert data.main([str(cells)]) == 2
     assert "s3.png: has no label" in capsys.readouterr().err
-    assert len(sorted(dataset.rglob("*"))) == len(before) - 1
-    assert data.main([str(dataset / "nowhere")]) == 2
+    assert len(sorted(cells.rglob("*"))) == len(before) - 1
+    assert data.main([str(cells / "nowhere")]) == 2
     assert capsys.readouterr().err.count("no such folder") == 1
 
 
@@ -244,19 +242,24 @@ def add_class(folder, stem):
     save(label, file)
 
 
-def test_more_values_are_classes(dataset):
-    add_class(dataset / "train" / "label", "s3")
-    assert problems(dataset) == []
+def test_more_values_are_classes(cells):
+    add_class(cells / "train" / "label", "s3")
+    assert problems(cells) == []
 
 
-def test_a_class_that_is_only_held_out(dataset):
-    add_class(dataset / "train" / "label", "s12")
-    (problem,) = problems(dataset)
+def test_a_class_that_is_only_held_out(cells):
+    add_class(cells / "train" / "label", "s12")
+    (problem,) = problems(cells)
     assert "train/label: values 7 are only in the sections that are held out" in problem
 
 
-def test_a_class_that_is_only_in_the_test_labels(dataset):
-    add_class(dataset / "train" / "label", "s3")
-    save(np.full((37, 53), 9, np.uint8), dataset / "test" / "label" / "a.png")
-    (problem,) = problems(dataset)
+def test_a_class_that_is_only_in_the_test_labels(cells):
+    add_class(cells / "train" / "label", "s3")
+    save(np.full((37, 53), 9, np.uint8), cells / "test" / "label" / "a.png")
+    (problem,) = problems(cells)
     assert re.search(r"test/label/a.png: holds 9, which no label of .*train/label holds", problem)
+
+
+def test_split_holds_out_the_last_block():
+    assert dataset.split(30, 0.2) == (slice(0, 24), slice(24, 30))
+    assert dataset.split(4, 0.01) == (slice(0, 3), slice(3, 4))

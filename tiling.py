@@ -11,11 +11,11 @@ import keras
 import numpy as np
 from tqdm import tqdm
 
-import data
 import devices
 import geometry
+import images
 
-TILE, SMALLEST = 2560, 256
+TILE, SMALLEST_TILE = 2560, 256
 WIDEST = 190_000_000  # values that one layer may hold, 0.7 GiB of float32: those of `TILE` at width 12
 TAPS = {"nearest": 1, "bilinear": 2, "bicubic": 4, "lanczos3": 6, "lanczos5": 10}  # values that are interpolated
 
@@ -23,13 +23,13 @@ TAPS = {"nearest": 1, "bilinear": 2, "bicubic": 4, "lanczos3": 6, "lanczos5": 10
 def predict_tiles(network, image, flips=True, tile=None):
     """Predict an image tile by tile, padded by reflection to a size that the network takes.
 
-    When the memory of the device does not suffice, the image is begun again with tiles of half the size.
+    When the device is out of memory, the image is begun again with tiles of half the size.
 
     Parameters
     ----------
     network : keras.Model
     image : array (height, width) or (height, width, channels)
-        Of any dtype that `data.scale` takes.
+        Of any dtype that `images.scale` takes.
     flips : bool
         Whether to average over the eight flips and rotations of the image.
     tile : int or None
@@ -45,56 +45,63 @@ def predict_tiles(network, image, flips=True, tile=None):
     Raises
     ------
     ValueError
-        If the memory does not suffice for tiles of `SMALLEST` pixels either.
+        If the device is out of memory with tiles of `SMALLEST_TILE` pixels too.
     """
     side = max(image.shape[:2])
-    tile = tile or (fitting_tile(network) if side > SMALLEST else SMALLEST)
+    tile = tile or (fitting_tile(network) if side > SMALLEST_TILE else SMALLEST_TILE)
     while True:
         try:
-            yield from predict_each(network, image, flips, tile)
+            yield from _predict_each(network, image, flips, tile)
             return
         except Exception as error:
             if not devices.is_out_of_memory(error):
                 raise
         tile = min(tile, side) // 2
-        if tile < SMALLEST:
-            raise ValueError(f"the memory does not suffice for tiles of {2 * tile} pixels; use a narrower network.")
-        print(f"The memory does not suffice; going on with tiles of {tile} pixels.", file=sys.stderr)
+        if tile < SMALLEST_TILE:
+            raise ValueError(f"out of memory with tiles of {2 * tile} pixels; use a narrower network.")
+        print(f"Out of memory; going on with tiles of {tile} pixels.", file=sys.stderr)
 
 
-def predict_each(network, image, flips, tile):
+def _predict_each(network, image, flips, tile):
     """What `predict_tiles` yields, with tiles of that size."""
     multiple = size_multiple(network)
     halo = find_halo(network) if max(image.shape[:2]) > tile else 0
     tiles = geometry.cut_image(image.shape[:2], geometry.round_up(tile, multiple), halo, multiple)
     for window, inner, outer in tqdm(tiles, desc="Tiles", unit="tile", leave=False, disable=len(tiles) == 1):
-        part = data.scale(image[window])
+        part = images.scale(image[window])
         missing = [(0, side.stop - side.start - length) for side, length in zip(window, part.shape[:2], strict=True)]
         part = np.pad(part, [*missing, (0, 0)], mode="symmetric")
         if flips:
-            turned = (predict_window(network, geometry.turn(part, k)) for k in range(geometry.TURNS))
+            turned = (_predict_window(network, geometry.turn(part, k)) for k in range(geometry.TURNS))
             yield np.mean([geometry.turn_back(inside, k) for k, inside in enumerate(turned)], axis=0), inner, outer
         else:
-            yield predict_window(network, part), inner, outer
+            yield _predict_window(network, part), inner, outer
 
 
-def predict_window(network, image):
+def _predict_window(network, image):
     """Probabilities, as from `predict_tiles`, of an image of a size that the network takes."""
     part = network.predict_on_batch(image[np.newaxis])[0]
-    return part if count_classes(network) else part[..., 0]
+    return part.reshape(map_shape(network, part.shape[:2]))
 
 
-def count_classes(network):
-    """(classes,) for more than two of them; () for the one probability that tells two apart."""
-    return () if network.output_shape[-1] == 1 else network.output_shape[-1:]
+def map_shape(network, size):
+    """Shape of the probabilities of an image of that size, (height, width).
+
+    Returns
+    -------
+    tuple
+        (height, width) for the one probability that tells two classes apart, (height, width, classes) for more.
+    """
+    classes = network.output_shape[-1]
+    return (*size, classes) if classes > 1 else tuple(size)
 
 
-def computing(network):
+def _computing(network):
     """The layers of a network that compute something, in order."""
     return [layer for layer in network.layers if not isinstance(layer, keras.layers.InputLayer)]
 
 
-def find_window(layer):
+def _find_window(layer):
     """What a layer computes a value from.
 
     Returns
@@ -122,7 +129,7 @@ def size_multiple(network):
     int
         2**depth for `unet`; with strides on parallel branches more than need be, which costs only padding.
     """
-    return math.prod(find_window(layer)[1] for layer in computing(network))
+    return math.prod(_find_window(layer)[1] for layer in _computing(network))
 
 
 def find_halo(network):
@@ -142,10 +149,10 @@ def find_halo(network):
         If a layer looks at the whole image. Layers without a kernel, a pool or a size count as looking at one pixel.
     """
     beyond = {id(network.outputs[0]): 0}
-    for layer in reversed(computing(network)):
+    for layer in reversed(_computing(network)):
         if "Global" in type(layer).__name__:
             raise ValueError(f"layer {layer.name} looks at the whole image, which cannot be predicted in tiles.")
-        size, down, up = find_window(layer)
+        size, down, up = _find_window(layer)
         sideways = (max(size - down * up, 0) + 1) // 2
         reach = math.ceil((beyond.get(id(layer.output), 0) * down + sideways) / up)
         for tensor in keras.tree.flatten(layer.input):
@@ -159,7 +166,7 @@ def fitting_tile(network):
     Returns
     -------
     int
-        Between `SMALLEST` and `TILE`; `sys.maxsize` for a network that looks at the whole image at once.
+        Between `SMALLEST_TILE` and `TILE`; `sys.maxsize` for a network that looks at the whole image at once.
     """
     multiple = size_multiple(network)
     try:
@@ -167,10 +174,10 @@ def fitting_tile(network):
     except ValueError:
         return sys.maxsize
     widest, pixels = 0, {id(network.inputs[0]): 1}  # pixels of the image from one value to the next
-    for layer in computing(network):
-        _, down, up = find_window(layer)
+    for layer in _computing(network):
+        _, down, up = _find_window(layer)
         step = max(pixels[id(tensor)] for tensor in keras.tree.flatten(layer.input)) * down / up
         pixels[id(layer.output)] = step
         widest = max(widest, layer.output.shape[-1] / step**2)
     side = math.isqrt(int(WIDEST / widest)) // multiple * multiple - 2 * halo
-    return min(TILE, max(SMALLEST, side))
+    return min(TILE, max(SMALLEST_TILE, side))

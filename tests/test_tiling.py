@@ -1,35 +1,25 @@
 import keras
 import numpy as np
 import pytest
+from helpers import small_network
 
 import geometry
-import predict
-import tiles
+import masks
+import tiling
 from model import unet
 
 
-def build(depth, seed=0, channels=1):
-    """A network whose normalisation, as after training, is none of 0 and 1."""
-    keras.utils.set_random_seed(seed)
-    network = unet((None, None, channels), width=2, depth=depth, dropout=0)
-    for layer in network.layers:
-        if isinstance(layer, keras.layers.BatchNormalization):
-            layer.moving_mean.assign(np.full(layer.moving_mean.shape, -0.3))
-            layer.moving_variance.assign(np.full(layer.moving_variance.shape, 0.5))
-    return network
-
-
 def test_size_multiple_is_two_to_the_depth():
-    assert tiles.size_multiple(unet(width=2, depth=2)) == 4
-    assert tiles.size_multiple(unet(width=2, depth=3)) == 8
+    assert tiling.size_multiple(unet(width=2, depth=2)) == 4
+    assert tiling.size_multiple(unet(width=2, depth=3)) == 8
 
 
 @pytest.mark.parametrize("depth", [1, 2, 3])
 def test_the_halo_is_as_wide_as_one_changed_pixel_is_seen_from_an_edge_of_the_grid(depth):
-    network, multiple = build(depth), 2**depth
+    network, multiple = small_network(depth), 2**depth
     side, edge = 24 * multiple, 12 * multiple
     image = np.random.default_rng(0).random((side, side, 1), "float32")
-    before = predict.predict(network, image, flips=False)
+    before = masks.predict(network, image, flips=False)
     seen = {"above": 0, "below": 0}
     for distance in range(1, 11 * multiple):
         for name, y, inside in (
@@ -38,19 +28,19 @@ def test_the_halo_is_as_wide_as_one_changed_pixel_is_seen_from_an_edge_of_the_gr
         ):
             changed = image.copy()
             changed[y, edge] += 100
-            if np.any(predict.predict(network, changed, flips=False)[inside] != before[inside]):
+            if np.any(masks.predict(network, changed, flips=False)[inside] != before[inside]):
                 seen[name] = distance
-    assert tiles.find_halo(network) == geometry.round_up(seen["above"], multiple)
-    assert tiles.find_halo(network) == geometry.round_up(seen["below"], multiple)
+    assert tiling.find_halo(network) == geometry.round_up(seen["above"], multiple)
+    assert tiling.find_halo(network) == geometry.round_up(seen["below"], multiple)
 
 
 def test_halo_by_hand():
     # Depth 1: two convolutions of radius 1; two at two pixels a step, one of which the first two needed; then two more.
-    assert tiles.find_halo(unet(width=2, depth=1)) == 2 * (1 + 2) + 2
+    assert tiling.find_halo(unet(width=2, depth=1)) == 2 * (1 + 2) + 2
     layers = keras.layers
 
     def halo(*parts):
-        return tiles.find_halo(keras.Sequential([layers.Input((None, None, 1)), *parts]))
+        return tiling.find_halo(keras.Sequential([layers.Input((None, None, 1)), *parts]))
 
     assert halo(layers.Conv2D(1, 3, dilation_rate=2), layers.ReLU()) == 2
     assert halo(layers.Conv2D(1, 5, strides=2, padding="same"), layers.UpSampling2D(2)) == 2
@@ -65,33 +55,33 @@ def test_halo_by_hand():
 @pytest.mark.parametrize("shape", [(96, 96), (97, 130), (33, 201)])
 @pytest.mark.parametrize("tile", [24, 40])
 def test_tiled_equals_whole(depth, shape, tile):
-    network = build(depth)
+    network = small_network(depth)
     image = np.random.default_rng(1).random((*shape, 1), "float32")
-    whole = predict.predict(network, image, flips=False, tile=10_000)
-    np.testing.assert_allclose(predict.predict(network, image, flips=False, tile=tile), whole, atol=1e-5)
+    whole = masks.predict(network, image, flips=False, tile=10_000)
+    np.testing.assert_allclose(masks.predict(network, image, flips=False, tile=tile), whole, atol=1e-5)
     # A halo that is too narrow would show.
     assert np.ptp(whole) > 0.01
 
 
 def test_tiles_are_as_large_as_the_widest_layer_allows(monkeypatch):
-    assert tiles.fitting_tile(unet(width=2, depth=1)) == tiles.fitting_tile(unet(width=12)) == tiles.TILE
-    side = tiles.fitting_tile(unet(width=64)) + 2 * 96
+    assert tiling.fitting_tile(unet(width=2, depth=1)) == tiling.fitting_tile(unet(width=12)) == tiling.TILE
+    side = tiling.fitting_tile(unet(width=64)) + 2 * 96
     # The widest layer of a U-Net joins the channels of the skip and of the level below, at full resolution.
-    assert 128 * side**2 <= tiles.WIDEST < 128 * (side + 16) ** 2
-    monkeypatch.setattr(tiles, "WIDEST", 1000)
-    assert tiles.fitting_tile(unet(width=12)) == tiles.SMALLEST
+    assert 128 * side**2 <= tiling.WIDEST < 128 * (side + 16) ** 2
+    monkeypatch.setattr(tiling, "WIDEST", 1000)
+    assert tiling.fitting_tile(unet(width=12)) == tiling.SMALLEST_TILE
 
 
 def test_a_network_that_looks_at_the_whole_image_takes_it_in_one_piece():
     inputs = keras.layers.Input((None, None, 1))
     weight = keras.layers.GlobalAveragePooling2D(keepdims=True)(inputs)
     network = keras.Model(inputs, keras.layers.Multiply()([inputs, weight]))
-    image = np.full((tiles.SMALLEST + 10, 20, 1), 0.5, "float32")
-    np.testing.assert_allclose(predict.predict(network, image, flips=False), 0.25)
+    image = np.full((tiling.SMALLEST_TILE + 10, 20, 1), 0.5, "float32")
+    np.testing.assert_allclose(masks.predict(network, image, flips=False), 0.25)
 
 
-def test_where_memory_does_not_suffice_tiles_get_smaller(monkeypatch, capsys):
-    network, predict_window, sides = build(1), tiles.predict_window, []
+def test_out_of_memory_tiles_get_smaller(monkeypatch, capsys):
+    network, predict_window, sides = small_network(1), tiling._predict_window, []
 
     def limited(network, image):
         sides.append(max(image.shape))
@@ -100,19 +90,19 @@ def test_where_memory_does_not_suffice_tiles_get_smaller(monkeypatch, capsys):
         return predict_window(network, image)
 
     image = np.random.default_rng(1).random((150, 300, 1), "float32")
-    whole = predict.predict(network, image, flips=False)
-    monkeypatch.setattr(tiles, "predict_window", limited)
-    monkeypatch.setattr(tiles, "SMALLEST", 64)
-    np.testing.assert_allclose(predict.predict(network, image, flips=False), whole, atol=1e-5)
+    whole = masks.predict(network, image, flips=False)
+    monkeypatch.setattr(tiling, "_predict_window", limited)
+    monkeypatch.setattr(tiling, "SMALLEST_TILE", 64)
+    np.testing.assert_allclose(masks.predict(network, image, flips=False), whole, atol=1e-5)
     assert max(sides[-1:]) <= 100 < sides[1] < sides[0] == 300
     assert "going on with tiles of 75 pixels" in capsys.readouterr().err
-    monkeypatch.setattr(tiles, "SMALLEST", 128)
-    with pytest.raises(ValueError, match="does not suffice for tiles of 150 pixels"):
-        predict.predict(network, image, flips=False)
+    monkeypatch.setattr(tiling, "SMALLEST_TILE", 128)
+    with pytest.raises(ValueError, match="out of memory with tiles of 150 pixels"):
+        masks.predict(network, image, flips=False)
 
 
 def test_flips_are_averaged_in_tiles_too():
-    network = build(2)
+    network = small_network(2)
     image = np.random.default_rng(1).random((70, 90, 1), "float32")
-    whole = predict.predict(network, image, flips=True, tile=10_000)
-    np.testing.assert_allclose(predict.predict(network, image, flips=True, tile=32), whole, atol=1e-5)
+    whole = masks.predict(network, image, flips=True, tile=10_000)
+    np.testing.assert_allclose(masks.predict(network, image, flips=True, tile=32), whole, atol=1e-5)

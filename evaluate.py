@@ -1,0 +1,86 @@
+"""Score masks against labels, or lay runs side by side.
+
+    python evaluate.py data/membrane/test data/membrane/test/label    # a row an image, and their mean
+    python evaluate.py compare runs/membrane runs/membrane.1          # a picture and a table
+
+MASKS is a folder of <stem>_predict.png or <stem>.png, LABELS one of labels of the same stems. Of two values the higher
+is white, the inside of a cell; "membrane" scores are those of the black class. Where <stem>_probability.tif lie beside
+all masks, the best threshold of the maps is looked for too, as in the ISBI 2012 challenge.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+import tifffile
+
+import challenge
+import figures
+import folders
+import labels
+import runs
+import tables
+
+
+def parse_score(argv):
+    parser = argparse.ArgumentParser(
+        description=__doc__.split("\n\n")[0],
+        epilog="evaluate.py compare RUN ... lays runs side by side; evaluate.py compare --help says how.",
+    )
+    parser.add_argument("masks", type=Path, metavar="MASKS", help="folder of <stem>_predict.png or <stem>.png")
+    parser.add_argument("labels", type=Path, metavar="LABELS", help="folder of labels, paired by stem")
+    return parser.parse_args(argv)
+
+
+def score(options):
+    """Print the scores of each mask of a folder, and their means."""
+    rows = tables.score_folder(options.masks, options.labels)
+    print(tables.format_table({**rows, "mean": tables.mean_scores(rows.values())}))
+    files = folders.find_images(options.labels)
+    maps = [options.masks / f"{stem}{folders.PROBABILITY}.tif" for stem in files]
+    if all(file.is_file() for file in maps) and "v_rand" in next(iter(rows.values())):
+        inside, _ = labels.read_labels(files.values())
+        best = challenge.challenge_scores(inside, [tifffile.imread(file) for file in maps])
+        print("maps, best threshold: V_rand {v_rand:.4f} at {threshold}, V_info {v_info:.4f}".format(**best))
+
+
+def parse_compare(argv):
+    parser = argparse.ArgumentParser(
+        prog="evaluate.py compare",
+        description="Draw several runs in one picture, and print their scores in one table.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    parser.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="folders of runs")
+    parser.add_argument("--out", type=Path, default=Path("runs/comparison.png"), help="the picture")
+    return parser.parse_args(argv)
+
+
+def compare(options):
+    """Draw the curves of runs in one picture, and print their scores."""
+    histories = {str(run): runs.read_history(run / "history.csv") for run in options.runs}
+    for name, rows in histories.items():
+        if not rows:
+            raise ValueError(f"{name}: no history.csv with a finished epoch there; name folders of runs.")
+    figures.save(figures.draw_comparison(histories), options.out)
+    scores = {
+        f"{run}, {part}": values
+        for run in options.runs
+        for part, values in runs.read_summary(run).get("scores", {}).items()
+    }
+    print(tables.format_table(scores))
+
+
+def main(argv=None):
+    argv = sys.argv[1:] if argv is None else argv
+    parse, command = (parse_compare, compare) if argv[:1] == ["compare"] else (parse_score, score)
+    options = parse(argv[1:] if command is compare else argv)
+    try:
+        command(options)
+    except (ValueError, OSError) as error:
+        print(f"evaluate.py: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,55 @@
+"""Draw the README's pictures anew, of a run and of the first labelled test section of a dataset.
+
+python img/draw.py --run runs/membrane
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+import figures
+import folders
+import images
+import labels
+import masks
+import networks
+import runs
+
+
+def draw(folder, run, out):
+    """Write section.png, mask.png, overlay.png, curves.png and network.png to `out`."""
+    network, settings = networks.load_network(run / "model.keras")
+    label_files = folders.find_images(folder / "test" / "label")
+    if not label_files:
+        raise ValueError(f"{folder / 'test' / 'label'}: no labels in this folder.")
+    stem = next(iter(label_files))
+    image = images.read_image(folders.find_images(folder / "test")[stem])
+    (label, *_), _ = labels.read_labels(label_files.values())
+    mask = masks.to_mask(masks.predict(network, image), settings)
+    out.mkdir(parents=True, exist_ok=True)
+    figures.save_picture(image.squeeze(), out / "section.png")
+    figures.save_picture(mask / max(label.max(), 1), out / "mask.png")
+    figures.save_picture(figures.overlay(image, label, mask), out / "overlay.png")
+    figures.save(figures.draw_curves(runs.read_history(run / "history.csv")), out / "curves.png")
+    figures.save(figures.draw_network(network), out / "network.png")
+
+
+def main(argv=None):
+    parser = argparse.ArgumentParser(
+        description=__doc__.split("\n\n")[0], formatter_class=argparse.ArgumentDefaultsHelpFormatter
+    )
+    add = parser.add_argument
+    add("--data", type=Path, default=Path("data/membrane"), help="dataset whose test section is shown")
+    add("--run", type=Path, default=Path("runs/membrane"), help="run whose network and curves are shown")
+    add("--out", type=Path, default=Path(__file__).parent, help="folder for the pictures")
+    options = parser.parse_args(argv)
+    try:
+        draw(options.data, options.run, options.out)
+    except (ValueError, OSError) as error:
+        print(f"draw.py: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

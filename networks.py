@@ -1,0 +1,107 @@
+"""A trained network in a file, with the settings of its masks."""
+
+import json
+import zipfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import keras
+
+import devices
+import watershed
+import writing
+
+SETTINGS = "settings.json"
+PRETRAINED = Path(__file__).parent / "pretrained" / "model.keras"
+
+
+@dataclass(frozen=True)
+class MaskSettings:
+    """How a network's probabilities become a mask.
+
+    `border` is that of `watershed.mask_cells`: no lines, unless main.py has chosen them. `values` are what is written
+    for each class, as from `labels.values_to_write`, and `palette` the colours they are shown in, as for
+    `writing.write_mask`.
+    """
+
+    border: float = watershed.NO_LINES
+    values: tuple = (0, 255)
+    palette: tuple | None = None
+
+    @classmethod
+    def from_json(cls, text, classes):
+        """The settings that were saved with a network of so many classes; what is not among them has its default."""
+        saved = json.loads(text)
+        # Of two classes version 1.0 has saved one value, which was not written.
+        values = saved.get("values", range(classes)) if classes > 1 else cls.values
+        palette = saved.get("palette")
+        return cls(saved.get("border", cls.border), tuple(values), tuple(palette) if palette else None)
+
+    def to_json(self):
+        return json.dumps(asdict(self))
+
+
+def save_network(network, path, settings=None):
+    """Save a network, whole or not at all, with its `MaskSettings`, once they are known, beside it in the archive."""
+    with writing.whole_file(path) as temporary, devices.undistributed():
+        network.save(temporary)
+        if settings:
+            with zipfile.ZipFile(temporary, "a") as archive:
+                archive.writestr(SETTINGS, settings.to_json())
+
+
+def load_network(file):
+    """Load a network that main.py has saved, and what is to be done with its probabilities.
+
+    Returns
+    -------
+    network : keras.Model
+        One that was trained in bfloat16 computes in it only where that is fast.
+    settings : MaskSettings
+        Those it was saved with; the defaults for a network that others have saved.
+
+    Raises
+    ------
+    ValueError
+        If the file is missing or is no Keras model from images to probabilities.
+    """
+    import model  # noqa: F401 (layers of one's own are registered there, which Keras has to know to load them)
+
+    if not Path(file).is_file():
+        raise ValueError(f"{file}: no such file; train a network with main.py, or name another.")
+    if not zipfile.is_zipfile(file):
+        raise ValueError(f"{file}: cannot be loaded as a Keras model (it is no .keras file).")
+    try:
+        network = keras.saving.load_model(file, compile=False)
+    except Exception as error:  # Keras raises anything from OSError to KeyError here
+        raise ValueError(f"{file}: cannot be loaded as a Keras model ({str(error).splitlines()[0]}).") from None
+    shapes = network.input_shape, network.output_shape
+    if any(len(shape) != 4 for shape in shapes) or shapes[0][-1] not in (1, 3):
+        raise ValueError(f"{file}: expected a network from images to probabilities, found shapes {shapes}.")
+    if not devices.has_bfloat16():
+        network = in_float32(network)
+    with zipfile.ZipFile(file) as archive:
+        saved = archive.read(SETTINGS) if SETTINGS in archive.namelist() else "{}"
+    return network, MaskSettings.from_json(saved, classes=shapes[1][-1])
+
+
+def in_float32(network):
+    """The same keras.Model, with every layer computing in float32."""
+    if all(layer.compute_dtype == "float32" for layer in network.layers):
+        return network
+    retyped = keras.models.clone_model(
+        network, clone_function=lambda layer: type(layer).from_config(layer.get_config() | {"dtype": "float32"})
+    )
+    retyped.set_weights(network.get_weights())
+    return retyped
+
+
+def copy_weights(file, network):
+    """Give a network the weights of a trained one of the same architecture, which may have been for other images.
+
+    Layers whose shapes depend on channels or classes that the two do not share keep their own weights.
+    """
+    trained, _ = load_network(file)
+    for own, other in zip(network.layers, trained.layers, strict=True):
+        if [weight.shape for weight in own.weights] == [weight.shape for weight in other.weights]:
+            own.set_weights(other.get_weights())

@@ -1,0 +1,144 @@
+"""What several tests share: small drawn datasets, small networks, processes."""
+
+import importlib.util
+import io
+import socket
+import struct
+import subprocess
+import sys
+import time
+import zipfile
+import zlib
+from contextlib import contextmanager
+from pathlib import Path
+
+import keras
+import numpy as np
+import tifffile
+from PIL import Image
+
+import callbacks
+from benchmarks import isbi2012
+from model import unet
+
+REPOSITORY = Path(__file__).parent.parent
+# Options of main.py for a training of seconds.
+SMALL = ["--epochs", "2", "--steps-per-epoch", "3", "--batch-size", "2", "--crop", "32", "--width", "4", "--depth", "2"]
+
+
+def load_script(path):
+    """Import a script by its path below the repository."""
+    spec = importlib.util.spec_from_file_location(Path(path).stem, REPOSITORY / path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def draw_section(rng, height=48, width=40):
+    """A noisy section of bright cells between dark straight membranes, uint8, and its label, bool."""
+    label = np.ones((height, width), bool)
+    label[:, rng.integers(2, 12) :: 12] = False
+    label[rng.integers(2, 12) :: 12] = False
+    image = np.clip(80 + 90 * label + rng.normal(0, 15, label.shape), 0, 255)
+    return image.astype(np.uint8), label
+
+
+def save(array, path):
+    """Write an array as an image; bool as 0 and 255."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.uint8(array) * np.uint8(255) if array.dtype == bool else array).save(path)
+
+
+def draw_dataset(folder):
+    """Draw a dataset of six training sections, s1 to s12, and two test sections of another size, all labelled."""
+    rng = np.random.default_rng(0)
+    for i in (1, 2, 3, 4, 10, 12):
+        image, label = draw_section(rng)
+        save(image, folder / "train" / "image" / f"s{i}.png")
+        save(label, folder / "train" / "label" / f"s{i}.png")
+    for name in ("a", "b"):
+        image, label = draw_section(rng, 37, 53)
+        save(image, folder / "test" / f"{name}.png")
+        save(label, folder / "test" / "label" / f"{name}.png")
+    return folder
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@contextmanager
+def serve_app(*arguments, folder=REPOSITORY):
+    """Run the app.py of a folder in a process of its own: the address, once it answers."""
+    port = free_port()
+    command = [sys.executable, "app.py", *arguments, "--port", str(port)]
+    with subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL) as process:
+        until = time.monotonic() + 120
+        while time.monotonic() < until and process.poll() is None:
+            with socket.socket() as probe:
+                if not probe.connect_ex(("127.0.0.1", port)):
+                    break
+            time.sleep(0.5)
+        yield f"http://127.0.0.1:{port}"
+        process.terminate()
+
+
+def small_network(depth, seed=0, channels=1):
+    """A network whose normalisation, as after training, is none of 0 and 1."""
+    keras.utils.set_random_seed(seed)
+    network = unet((None, None, channels), width=2, depth=depth, dropout=0)
+    for layer in network.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.moving_mean.assign(np.full(layer.moving_mean.shape, -0.3))
+            layer.moving_variance.assign(np.full(layer.moving_variance.shape, 0.5))
+    return network
+
+
+def run_epochs(run, network, watching, epochs):
+    kept = callbacks.Checkpoint(run)
+    for callback in (kept, *watching):
+        callback.set_model(network)
+    for epoch in range(epochs):
+        kept.on_epoch_begin(epoch)
+        for callback in (kept, *watching):
+            callback.on_epoch_end(epoch, {"loss": 1.0, "accuracy": 0.8, "val_loss": 1.0, "val_accuracy": 0.8})
+
+
+def make_indexed(indices, colours):
+    """An indexed image, for Pillow to save."""
+    image = Image.fromarray(indices, "P")
+    image.putpalette(np.asarray(colours, np.uint8).tobytes())
+    return image
+
+
+def write_bomb(path):
+    """A PNG of a few bytes that says it is 30000 pixels wide and high."""
+
+    def chunk(name, content):
+        return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
+
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", 30000, 30000, 8, 0, 0, 0, 0))
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(bytes(1000))) + chunk(b"IEND", b""))
+
+
+def pack_stacks(path, stacks):
+    """Write stacks into a zip file, in a folder of it, as the challenge does."""
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, stack in stacks.items():
+            packed = io.BytesIO()
+            tifffile.imwrite(packed, stack, photometric="minisblack")
+            archive.writestr(f"ISBI-2012-challenge/{name}", packed.getvalue())
+
+
+def shrink_isbi2012(monkeypatch, folder):
+    """Let isbi2012.py train briefly, in this process, and keep its rows in a folder."""
+    small = ["--crop", "32", "--width", "2", "--depth", "2", "--epochs", "2", "--steps-per-epoch", "2"]
+    monkeypatch.setattr(isbi2012, "OURS", {"main.py": small, "main.py, short": small})
+    monkeypatch.setattr(isbi2012, "ROWS", folder / "rows.csv")
+    monkeypatch.setattr(isbi2012, "LOOK", 2)
+    monkeypatch.setattr(isbi2012, "in_a_process", lambda function, *arguments: function(*arguments))
+
+
+prepare = load_script("data/isbi2012/prepare.py")

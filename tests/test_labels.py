@@ -1,0 +1,33 @@
+import numpy as np
+import pytest
+import tifffile
+from helpers import make_indexed, save
+from PIL import Image
+
+import labels
+
+
+@pytest.mark.parametrize("low_high", [(0, 1), (0, 128), (0, 255), (10, 200)])
+def test_the_higher_label_value_is_inside(tmp_path, low_high):
+    cells = np.array([[True, False], [True, True]])
+    save(np.where(cells, *reversed(low_high)).astype(np.uint8), tmp_path / "a.png")
+    save(np.full((1, 2), low_high[0], np.uint8), tmp_path / "b.png")  # a section of membrane alone
+    (first, second), values = labels.read_labels([tmp_path / "a.png", tmp_path / "b.png"])
+    assert values == list(low_high)
+    assert np.array_equal(first, cells)
+    assert not second.any()
+
+
+def test_labels_are_read_as_numbers_of_classes(tmp_path):
+    make_indexed(np.uint8([[2, 0], [1, 2]]), [(0, 0, 0), (9, 0, 0), (0, 9, 0)]).save(tmp_path / "palette.png")
+    assert labels.read_label(tmp_path / "palette.png").tolist() == [[2, 0], [1, 2]]
+    tifffile.imwrite(tmp_path / "float.tif", np.float32([[0, 1], [2, 1]]))
+    assert labels.read_label(tmp_path / "float.tif").tolist() == [[0, 1], [2, 1]]
+    # Blue, then the brighter yellow: numbers in the order of brightness.
+    Image.fromarray(np.uint8([[(0, 0, 255), (255, 255, 0), (0, 0, 255)]])).save(tmp_path / "colour.png")
+    ((blue, yellow, again),) = labels.read_label(tmp_path / "colour.png").tolist()
+    assert blue == again < yellow
+    for name, value in (("half.tif", 0.5), ("nan.tif", np.nan)):
+        tifffile.imwrite(tmp_path / name, np.float32([[0, value]]))
+        with pytest.raises(ValueError, match=f"{name}: its values are no whole numbers"):
+            labels.read_label(tmp_path / name)

@@ -1,0 +1,86 @@
+"""Files that are written whole or not at all: masks, stacks of masks, probabilities."""
+
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+
+import tifffile
+from PIL import Image
+
+
+@contextmanager
+def whole_file(path):
+    """Give a temporary name beside `path` to write to; the file is moved to `path` only once it is whole.
+
+    A run that is killed leaves the old file or the new one, never a part of one. The temporary name is hidden, and
+    always the same, so that the next run takes it over.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written; its `filename` is `path`.
+    """
+    path = Path(path)
+    temporary = path.with_name(f".unfinished-{path.name}")
+    try:
+        yield temporary
+        temporary.replace(path)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror or str(error), str(path)) from None
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_mask(path, mask, palette=None):
+    """Write an array (height, width) of uint8 or uint16 as PNG, in grey or, with a palette, as its indices."""
+    image = Image.fromarray(mask)
+    if palette:
+        image.putpalette(palette)
+    with whole_file(path) as temporary:
+        image.save(temporary, optimize=True)
+
+
+def write_stack(path, stack, like):
+    """Write a stack that ImageJ lays over the one it belongs to.
+
+    Parameters
+    ----------
+    path : Path
+    stack : uint8, uint16 or float32 array (pages, height, width) or (pages, classes, height, width)
+    like : Path
+        The TIFF whose resolution is taken over.
+    """
+    with tifffile.TiffFile(like) as tiff:
+        page, imagej = tiff.pages[0], tiff.imagej_metadata or {}
+        resolution = {"resolution": page.resolution, "resolutionunit": page.resolutionunit}
+    metadata = {
+        "axes": "ZYX" if stack.ndim == 3 else "ZCYX",
+        **{name: imagej[name] for name in ("spacing", "unit") if name in imagej},
+    }
+    with whole_file(path) as temporary:
+        tifffile.imwrite(temporary, stack, imagej=True, metadata=metadata, **resolution)
+
+
+def write_probability(path, maps, like):
+    """Write maps, a float32 array (pages, [classes,] height, width), as TIFF: one page alone, more as `write_stack`."""
+    if len(maps) > 1:
+        write_stack(path, maps, like)
+    else:
+        with whole_file(path) as temporary:
+            tifffile.imwrite(temporary, maps[0], compression="zlib", photometric="minisblack")
+
+
+def find_obstacle(folder):
+    """What keeps files from being written to a folder that exists, or that would have to be made.
+
+    Returns
+    -------
+    str or None
+        A sentence; None if nothing does.
+    """
+    existing = next(parent for parent in (folder, *folder.parents) if parent.exists())
+    try:
+        tempfile.TemporaryFile(dir=existing).close()
+    except OSError as error:
+        return f"{existing}: cannot be written to ({error.strerror}); {folder} is needed for results."
+    return None
