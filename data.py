@@ -21,13 +21,9 @@ import numpy as np
 from keras._tf_keras.keras.preprocessing.image import ImageDataGenerator  # tensorflow.keras's, without TensorFlow
 from scipy import ndimage
 
-import borders
-import dataset
-import devices
-import folders
-import geometry
-import images
-import labels
+from segmentation import devices, geometry
+from segmentation.files import dataset, folders, images, labels
+from segmentation.training import borders
 
 # What the same tissue may look like in another section. Shears and rotations are in degrees, and keep the membranes'
 # look.

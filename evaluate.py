@@ -14,12 +14,10 @@ from pathlib import Path
 
 import tifffile
 
-import challenge
-import figures
-import folders
-import labels
-import runs
-import tables
+from segmentation import figures
+from segmentation.files import folders, labels
+from segmentation.scores import isbi2012, tables
+from segmentation.training import runs
 
 
 def parse_score(argv):
@@ -40,7 +38,7 @@ def score(options):
     maps = [options.masks / f"{stem}{folders.PROBABILITY}.tif" for stem in files]
     if all(file.is_file() for file in maps) and "v_rand" in next(iter(rows.values())):
         inside, _ = labels.read_labels(files.values())
-        best = challenge.challenge_scores(inside, [tifffile.imread(file) for file in maps])
+        best = isbi2012.challenge_scores(inside, [tifffile.imread(file) for file in maps])
         print("maps, best threshold: V_rand {v_rand:.4f} at {threshold}, V_info {v_info:.4f}".format(**best))
 
 

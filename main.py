@@ -15,19 +15,13 @@ from pathlib import Path
 
 import keras
 
-import arguments
-import callbacks
 import data
-import dataset
-import devices
-import figures
-import folders
-import masks
 import model
-import networks
-import runs
-import tables
-import writing
+from segmentation import arguments, devices, figures
+from segmentation.files import dataset, folders, writing
+from segmentation.prediction import masks, networks
+from segmentation.scores import tables
+from segmentation.training import callbacks, runs
 
 
 def parse(argv):

@@ -14,11 +14,9 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-import arguments
-import folders
-import masks
-import networks
-import watershed
+from segmentation import arguments
+from segmentation.files import folders
+from segmentation.prediction import masks, networks, watershed
 
 
 def parse(argv):
@@ -46,7 +44,7 @@ def parse(argv):
 def predict_volume(options, model, out):
     """Predict a volume: what was written, in words."""
     with arguments.needs("volumes"):
-        import chunks
+        from segmentation.volumes import chunks
 
     if len(options.input) > 1:
         raise ValueError(f"{options.input[1]}: a volume is predicted alone.")

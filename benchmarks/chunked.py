@@ -20,10 +20,10 @@ import distributed
 import numpy as np
 import zarr
 
-import chunks
-import networks
 from benchmarks import large
 from model import unet
+from segmentation.prediction import networks
+from segmentation.volumes import chunks
 
 
 def write_volume(path, sections, side=2048):

@@ -16,9 +16,9 @@ import keras
 
 import data
 import main as recipe
-import runs
-import tables
 from benchmarks import isbi2012, original
+from segmentation.scores import tables
+from segmentation.training import runs
 
 ROWS = Path(__file__).with_suffix(".csv")
 

@@ -28,17 +28,14 @@ import keras
 import numpy as np
 from matplotlib.figure import Figure
 
-import challenge
 import data
-import figures
-import folders
 import main as recipe
-import masks
-import networks
-import runs
-import tables
-import watershed
 from benchmarks import original
+from segmentation import figures
+from segmentation.files import folders
+from segmentation.prediction import masks, networks, watershed
+from segmentation.scores import isbi2012, tables
+from segmentation.training import runs
 
 FOLDS = 5
 LOOK = 50  # steps between looks at the original
@@ -82,7 +79,7 @@ class Looks(keras.callbacks.Callback):
 def score(labels, maps, border=watershed.NO_LINES):
     """Scores of the masks, as `watershed.mask_cells` makes them, and those of the maps at their best threshold."""
     inside = [watershed.mask_cells(probability, border) for probability in maps]
-    best = {f"map_{name}": value for name, value in challenge.challenge_scores(labels, maps).items()}
+    best = {f"map_{name}": value for name, value in isbi2012.challenge_scores(labels, maps).items()}
     return {**tables.mean_scores(map(tables.score_mask, labels, inside)), **best}
 
 

@@ -22,7 +22,7 @@ import numpy as np
 from PIL import Image
 from tqdm import trange
 
-import folders
+from segmentation.files import folders
 
 REPOSITORY = Path(__file__).parent.parent
 SMALL = ["--epochs", "6", "--steps-per-epoch", "4", "--batch-size", "2", "--crop", "64", "--width", "4", "--depth", "2"]

@@ -17,10 +17,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-import masks
-import networks
-import tiling
 from model import unet
+from segmentation.prediction import masks, networks, tiling
 
 REPOSITORY = Path(__file__).parent.parent
 # predict.py, and what Linux says of its memory in the end; `ru_maxrss` would count that of the process that started it.

@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 
-import export
 from model import unet
+from segmentation import export
 
 
 def main(argv=None):

@@ -27,8 +27,8 @@ def work(arguments):
     import keras
     import numpy as np
 
-    import devices
     from model import unet
+    from segmentation import devices
 
     group = devices.join()
     keras.utils.set_random_seed(0)

@@ -7,13 +7,10 @@ import argparse
 import sys
 from pathlib import Path
 
-import figures
-import folders
-import images
-import labels
-import masks
-import networks
-import runs
+from segmentation import figures
+from segmentation.files import folders, images, labels
+from segmentation.prediction import masks, networks
+from segmentation.training import runs
 
 
 def draw(folder, run, out):

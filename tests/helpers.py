@@ -17,9 +17,9 @@ import numpy as np
 import tifffile
 from PIL import Image
 
-import callbacks
 from benchmarks import isbi2012
 from model import unet
+from segmentation.training import callbacks
 
 REPOSITORY = Path(__file__).parent.parent
 # Options of main.py for a training of seconds.
@@ -73,7 +73,7 @@ def free_port():
 def serve_app(*arguments, folder=REPOSITORY):
     """Run the app.py of a folder in a process of its own: the address, once it answers."""
     port = free_port()
-    command = [sys.executable, "app.py", *arguments, "--port", str(port)]
+    command = [sys.executable, "-m", "segmentation.app", *arguments, "--port", str(port)]
     with subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL) as process:
         until = time.monotonic() + 120
         while time.monotonic() < until and process.poll() is None:

@@ -13,10 +13,9 @@ from model import unet
 
 pytest.importorskip("gradio", reason="Gradio is not installed")
 
-import app
-import images
-import networks
-import tiling
+from segmentation import app
+from segmentation.files import images
+from segmentation.prediction import networks, tiling
 
 
 @pytest.fixture(scope="module")

@@ -12,9 +12,8 @@ import pytest
 import tifffile
 from helpers import REPOSITORY, SMALL, draw_section, save, small_network
 
-import images
-import masks
-import networks
+from segmentation.files import images
+from segmentation.prediction import masks, networks
 
 
 @pytest.fixture(params=sorted({"tensorflow", "jax", "torch"} - {keras.backend.backend()}))

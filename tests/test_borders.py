@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-import borders
+from segmentation.training import borders
 
 
 @pytest.mark.parametrize("sigma", [2, 5])

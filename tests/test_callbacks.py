@@ -4,8 +4,8 @@ import pytest
 from helpers import draw_section, run_epochs, small_network
 from PIL import Image
 
-import callbacks
-import devices
+from segmentation import devices
+from segmentation.training import callbacks
 
 
 def section():

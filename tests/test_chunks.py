@@ -6,7 +6,7 @@ import pytest
 import tifffile
 from helpers import small_network
 
-import folders
+from segmentation.files import folders
 
 pytest.importorskip("zarr", reason="zarr is not installed")
 pytest.importorskip("dask.array", reason="dask is not installed")
@@ -14,11 +14,10 @@ pytest.importorskip("dask.array", reason="dask is not installed")
 import h5py
 import zarr
 
-import chunks
-import images
-import masks
-import networks
 import predict
+from segmentation.files import images
+from segmentation.prediction import masks, networks
+from segmentation.volumes import chunks
 
 SHAPE = (3, 75, 150)
 

@@ -8,12 +8,11 @@ import tifffile
 from helpers import SMALL
 from PIL import Image
 
-import dataset
 import evaluate
-import labels
 import main
 import predict
-import tables
+from segmentation.files import dataset, labels
+from segmentation.scores import tables
 
 VALUES = np.array([0, 3, 7], np.uint8)
 PALETTE = [0, 0, 0] * 3 + [200, 30, 30] * 4 + [30, 200, 30]

@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 from helpers import REPOSITORY, draw_section
 
-import callbacks
 import data
+from segmentation.training import callbacks
 
 
 def test_the_folder_of_the_data_does_not_take_the_place_of_the_module():

@@ -9,7 +9,7 @@ from helpers import save, write_bomb
 from PIL import Image
 
 import data
-import dataset
+from segmentation.files import dataset
 
 
 def problems(cells, fraction=0.2, crop=32):

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from helpers import REPOSITORY, draw_dataset, free_port
 
-import devices
-import runs
+from segmentation import devices
+from segmentation.training import runs
 
 jax = pytest.importorskip("jax", reason="JAX is not installed")
 

@@ -132,7 +132,6 @@ def run_isbi2012(name, arguments, request):
 RUN = {
     "main.py": run_main,
     "predict.py": run_predict,
-    "app.py": run_app,
     "segmentation.app": run_app,
     "data/isbi2012/prepare.py": run_prepare,
     "benchmarks.isbi2012": run_isbi2012,

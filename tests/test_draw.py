@@ -1,9 +1,9 @@
 import keras
 from PIL import Image
 
-import callbacks
 from img import draw
 from model import unet
+from segmentation.training import callbacks
 
 
 def test_command_makes_every_picture_of_the_readme(cells, tmp_path):

@@ -4,7 +4,7 @@ from helpers import run_epochs, save, small_network
 from PIL import Image
 
 import evaluate
-import runs
+from segmentation.training import runs
 
 
 def bits(*rows):

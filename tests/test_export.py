@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from helpers import draw_section, save, small_network
 
-import export
-import networks
+from segmentation import export
+from segmentation.prediction import networks
 
 pytest.importorskip("bioimageio.core", reason="bioimageio.core is not installed")
 onnxruntime = pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")

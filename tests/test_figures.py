@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import figures
 from model import unet
+from segmentation import figures
 
 
 def test_overlay_colours_found_missed_and_extra_membrane():

@@ -9,16 +9,15 @@ import pytest
 import tifffile
 from helpers import small_network
 
-import masks
-import networks
 import predict
+from segmentation.prediction import masks, networks
 
 IMAGEJ = Path("/usr/share/java/ij.jar")
 REPORT = """
 import ij.ImagePlus;
 import ij.io.Opener;
-import masks
-import networks
+from segmentation.prediction import masks
+from segmentation.prediction import networks
 
 public class Report {
     public static void main(String[] files) {

@@ -2,7 +2,7 @@ import re
 
 import pytest
 
-import folders
+from segmentation.files import folders
 
 
 def test_find_images_in_natural_order_without_predictions_and_foreign_files(tmp_path):

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-import geometry
+from segmentation import geometry
 
 
 def test_the_eight_turns_differ_and_can_be_undone():

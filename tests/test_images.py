@@ -6,9 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-import folders
-import images
-import labels
+from segmentation.files import folders, images, labels
 
 
 def test_unreadable_files_are_named(tmp_path):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from helpers import REPOSITORY, SMALL, draw_section, load_script, save, small_network
 
-import networks
+from segmentation.prediction import networks
 
 killed = load_script("benchmarks/killed.py")
 

@@ -4,7 +4,7 @@ import tifffile
 from helpers import make_indexed, save
 from PIL import Image
 
-import labels
+from segmentation.files import labels
 
 
 @pytest.mark.parametrize("low_high", [(0, 1), (0, 128), (0, 255), (10, 200)])

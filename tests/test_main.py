@@ -6,11 +6,10 @@ import pytest
 from helpers import SMALL, save
 from PIL import Image
 
-import callbacks
 import main
 import model
-import networks
-import runs
+from segmentation.prediction import networks
+from segmentation.training import callbacks, runs
 
 
 @pytest.fixture

@@ -5,10 +5,9 @@ import tifffile
 from helpers import save
 from PIL import Image
 
-import geometry
-import masks
-import networks
 from model import unet
+from segmentation import geometry
+from segmentation.prediction import masks, networks
 
 
 @pytest.fixture(scope="module")

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 import model
-import networks
 from model import unet
+from segmentation.prediction import networks
 
 
 def test_weights_for_other_images_are_taken_where_they_fit(tmp_path):

@@ -64,7 +64,7 @@ def test_the_page_knows_the_layer(clone):
 def test_the_export_knows_the_layer(clone):
     pytest.importorskip("bioimageio.core", reason="bioimageio.core is not installed")
     pytest.importorskip("tf2onnx", reason="tf2onnx is not installed")
-    run(clone, "export.py", MODEL, "--image", "data/cells/test/a.png", "--out", "package.zip")
+    run(clone, "-m", "segmentation.export", MODEL, "--image", "data/cells/test/a.png", "--out", "package.zip")
     assert (clone / "package.zip").is_file()
 
 

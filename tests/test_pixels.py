@@ -1,6 +1,6 @@
 import numpy as np
 
-import pixels
+from segmentation.scores import pixels
 
 
 def bits(*rows):

@@ -5,12 +5,10 @@ import tifffile
 from helpers import draw_section, save
 from PIL import Image
 
-import images
-import masks
-import networks
 import predict
-import watershed
 from model import unet
+from segmentation.files import images
+from segmentation.prediction import masks, networks, watershed
 
 
 @pytest.fixture(scope="module")

@@ -5,10 +5,7 @@ import pytest
 import simulate
 from helpers import REPOSITORY
 
-import dataset
-import folders
-import images
-import labels
+from segmentation.files import dataset, folders, images, labels
 
 BUNDLED = REPOSITORY / "data" / "membrane"
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-import tables
+from segmentation.scores import tables
 
 
 def bits(*rows):

@@ -3,10 +3,9 @@ import numpy as np
 import pytest
 from helpers import small_network
 
-import geometry
-import masks
-import tiling
 from model import unet
+from segmentation import geometry
+from segmentation.prediction import masks, tiling
 
 
 def test_size_multiple_is_two_to_the_depth():

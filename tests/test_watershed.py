@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-import challenge
-import watershed
+from segmentation.prediction import watershed
+from segmentation.scores import isbi2012
 
 
 def two_cells(gap=0.7):
@@ -93,5 +93,5 @@ def test_lines_are_chosen_where_they_help_and_only_there():
     vessel[15:25] = True
     probability = np.where(vessel, 0.995, 0.005).astype("float32")
     probability[15:25, 28:32] = 0.6
-    assert challenge.v_rand(vessel, watershed.mask_cells(probability, watershed.LINES)) < 1
+    assert isbi2012.v_rand(vessel, watershed.mask_cells(probability, watershed.LINES)) < 1
     assert watershed.choose_border([vessel], [probability]) == watershed.NO_LINES

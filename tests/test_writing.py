@@ -3,7 +3,7 @@ import pytest
 import tifffile
 from PIL import Image
 
-import writing
+from segmentation.files import writing
 
 
 def test_whole_file_leaves_the_old_file_when_writing_fails(tmp_path):

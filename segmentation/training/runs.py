@@ -10,7 +10,7 @@ import json
 from datetime import UTC, datetime
 from pathlib import Path
 
-import writing
+from segmentation.files import writing
 
 
 def write_table(file, rows):

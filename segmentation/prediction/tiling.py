@@ -11,9 +11,8 @@ import keras
 import numpy as np
 from tqdm import tqdm
 
-import devices
-import geometry
-import images
+from segmentation import devices, geometry
+from segmentation.files import images
 
 TILE, SMALLEST_TILE = 2560, 256
 WIDEST = 190_000_000  # values that one layer may hold, 0.7 GiB of float32: those of `TILE` at width 12

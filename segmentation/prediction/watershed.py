@@ -13,8 +13,8 @@ from scipy import ndimage
 from skimage import graph
 from skimage.segmentation import watershed
 
-import challenge
-import geometry
+from segmentation import geometry
+from segmentation.scores import isbi2012
 
 THRESHOLD = 0.5
 SMOOTHING = 1
@@ -151,6 +151,6 @@ def choose_border(labels, probabilities):
 
     def score(border):
         pairs = zip(labels, probabilities, strict=True)
-        return np.mean([challenge.v_rand(label, mask_cells(probability, border)) for label, probability in pairs])
+        return np.mean([isbi2012.v_rand(label, mask_cells(probability, border)) for label, probability in pairs])
 
     return max(NO_LINES, LINES, key=score)

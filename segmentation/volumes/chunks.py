@@ -24,14 +24,10 @@ import numpy as np
 import zarr
 from tqdm import tqdm
 
-import geometry
-import images
-import labels
-import masks
-import networks
-import reading
-import tiling
-import watershed
+from segmentation import geometry
+from segmentation.files import images, labels
+from segmentation.prediction import masks, networks, tiling, watershed
+from segmentation.volumes import reading
 
 CONNECT_SECONDS = 30
 

@@ -4,10 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-import challenge
-import folders
-import labels
-import pixels
+from segmentation.files import folders, labels
+from segmentation.scores import isbi2012, pixels
 
 
 def score_mask(label, mask, values=()):
@@ -34,13 +32,13 @@ def score_mask(label, mask, values=()):
     common = {"accuracy": pixels.accuracy(label, mask), "constant": pixels.constant_accuracy(label)}
     if label.dtype != bool:
         return {**common, **_score_classes(label, mask, values)}
-    shares = challenge.contingency(label, mask)
+    shares = isbi2012.contingency(label, mask)
     return {
         **common,
         "membrane_iou": pixels.iou(~label, ~mask),
         "membrane_dice": pixels.dice(~label, ~mask),
-        "v_rand": challenge.rand_of(*shares),
-        "v_info": challenge.information_of(*shares),
+        "v_rand": isbi2012.rand_of(*shares),
+        "v_info": isbi2012.information_of(*shares),
     }
 
 

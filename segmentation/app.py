@@ -1,7 +1,7 @@
 """A page on this machine to drop an image on: its mask, its probabilities, and a threshold to move.
 
-    python app.py                                # then open http://127.0.0.1:7860
-    python app.py --model runs/mine/model.keras
+    python -m segmentation.app                                # then open http://127.0.0.1:7860
+    python -m segmentation.app --model runs/mine/model.keras
 
 What is uploaded is deleted as soon as it is predicted, and the results when the page is closed or the program ends.
 """
@@ -16,19 +16,11 @@ from pathlib import Path
 import numpy as np
 import tifffile
 
-import arguments
-import devices
-import figures
-import folders
-import images
-import labels
-import masks
-import networks
-import tiling
-import watershed
-import writing
+from segmentation import arguments, devices, figures
+from segmentation.files import folders, images, labels, writing
+from segmentation.prediction import masks, networks, tiling, watershed
 
-EXAMPLE = Path(__file__).parent / "data/membrane/test/0.png"
+EXAMPLE = Path(__file__).parents[1] / "data/membrane/test/0.png"
 SHOWN = 1024  # pixels of a picture on the page, at most
 LARGEST = "2gb"  # upload
 KEPT_SECONDS = 600  # what a closed page has left is deleted then

@@ -4,8 +4,8 @@ import argparse
 from contextlib import contextmanager
 from pathlib import Path
 
-import networks
-import runs
+from segmentation.prediction import networks
+from segmentation.training import runs
 
 
 def positive(text):

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-import images
+from segmentation.files import images
 
 
 def read_label(file, indices=True):

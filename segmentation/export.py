@@ -1,6 +1,6 @@
 """Package a trained network for other programs: a BioImage.IO model with ONNX, TensorFlow and Keras weights.
 
-    python export.py runs/membrane/model.keras --out membrane.zip
+    python -m segmentation.export runs/membrane/model.keras --out membrane.zip
 
 Fiji (deepImageJ), ilastik, QuPath and others read such packages: https://bioimage.io. It is tested with bioimageio.core
 before it is written.
@@ -18,16 +18,10 @@ from pathlib import Path
 import keras
 import numpy as np
 
-import arguments
-import devices
-import figures
-import images
-import labels
-import masks
-import networks
-import runs
-import tiling
-import writing
+from segmentation import arguments, devices, figures
+from segmentation.files import images, labels, writing
+from segmentation.prediction import masks, networks, tiling
+from segmentation.training import runs
 
 SIDE = 256  # of the test image, at most
 OPSET = 18

@@ -3,13 +3,8 @@
 import numpy as np
 from tqdm import tqdm
 
-import folders
-import images
-import labels
-import networks
-import tiling
-import watershed
-import writing
+from segmentation.files import folders, images, labels, writing
+from segmentation.prediction import networks, tiling, watershed
 
 
 def predict(network, image, flips=True, tile=None):

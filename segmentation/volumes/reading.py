@@ -9,7 +9,7 @@ import numpy as np
 import tifffile
 import zarr
 
-import folders
+from segmentation.files import folders
 
 SECTION = "yx"
 

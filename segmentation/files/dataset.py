@@ -10,9 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-import folders
-import images
-import labels
+from segmentation.files import folders, images, labels
 
 MOST_CLASSES = 32
 

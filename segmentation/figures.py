@@ -5,7 +5,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 
-import writing
+from segmentation.files import writing
 
 # Okabe and Ito's palette, told apart by colour-blind readers too.
 FOUND, MISSED, EXTRA = "#009E73", "#D55E00", "#56B4E9"

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-import challenge
+from segmentation.scores import isbi2012
 
 
 def bits(*rows):
@@ -13,9 +13,9 @@ def test_v_rand_of_two_cells_merged():
     # Two cells of 4 pixels: truth 2 * (1/2)^2; proposal one segment of all 8: sum 1; joint 1/2. F = 2 * .5 / (1 + .5).
     label = bits("1101", "1101", "1101", "1101")[:, [0, 2, 3]]
     merged = np.ones_like(label)
-    assert challenge.v_rand(label, merged) == pytest.approx(2 * 0.5 / (1 + 0.5))
+    assert isbi2012.v_rand(label, merged) == pytest.approx(2 * 0.5 / (1 + 0.5))
     # The merged segment tells nothing about the cells.
-    assert challenge.v_info(label, merged) == pytest.approx(0)
+    assert isbi2012.v_info(label, merged) == pytest.approx(0)
 
 
 def test_v_rand_and_v_info_of_a_cell_split():
@@ -23,8 +23,8 @@ def test_v_rand_and_v_info_of_a_cell_split():
     label = bits("11111")
     split = bits("11011")
     shares = np.array([2, 2, 1]) / 5
-    assert challenge.v_rand(label, split) == pytest.approx(2 * np.sum(shares**2) / (np.sum(shares**2) + 1))
-    assert challenge.v_info(label, split) == pytest.approx(0)
+    assert isbi2012.v_rand(label, split) == pytest.approx(2 * np.sum(shares**2) / (np.sum(shares**2) + 1))
+    assert isbi2012.v_info(label, split) == pytest.approx(0)
 
 
 def random_cells(seed):
@@ -35,30 +35,30 @@ def random_cells(seed):
 
 def test_a_perfect_proposal_scores_one():
     label, _ = random_cells(0)
-    assert challenge.v_rand(label, label) == pytest.approx(1)
-    assert challenge.v_info(label, label) == pytest.approx(1)
+    assert isbi2012.v_rand(label, label) == pytest.approx(1)
+    assert isbi2012.v_info(label, label) == pytest.approx(1)
 
 
 @pytest.mark.parametrize("turn", [np.fliplr, np.flipud, np.transpose])
 def test_scores_do_not_depend_on_orientation(turn):
     label, rng = random_cells(1)
     proposal = ndimage.binary_opening(label) & (rng.random(label.shape) > 0.01)
-    assert challenge.v_rand(turn(label), turn(proposal)) == pytest.approx(challenge.v_rand(label, proposal), abs=1e-2)
-    assert challenge.v_info(turn(label), turn(proposal)) == pytest.approx(challenge.v_info(label, proposal), abs=1e-2)
+    assert isbi2012.v_rand(turn(label), turn(proposal)) == pytest.approx(isbi2012.v_rand(label, proposal), abs=1e-2)
+    assert isbi2012.v_info(turn(label), turn(proposal)) == pytest.approx(isbi2012.v_info(label, proposal), abs=1e-2)
 
 
 def test_no_pixel_counts():
     nothing = np.zeros((3, 3), bool)
-    assert challenge.v_rand(nothing, ~nothing) == challenge.v_info(nothing, ~nothing) == 1
+    assert isbi2012.v_rand(nothing, ~nothing) == isbi2012.v_info(nothing, ~nothing) == 1
 
 
 def test_an_all_black_proposal_leaves_every_pixel_alone():
     label = np.ones((4, 4), bool)
-    assert challenge.v_rand(label, ~label) == pytest.approx(2 / 16 / (1 / 16 + 1))
+    assert isbi2012.v_rand(label, ~label) == pytest.approx(2 / 16 / (1 / 16 + 1))
 
 
 def test_challenge_scores_find_the_threshold():
     label, _ = random_cells(2)
     inside = np.where(label, 0.95, 0.62)  # right above 0.6 only, up to 0.9
-    best = challenge.challenge_scores(label[np.newaxis], inside[np.newaxis])
+    best = isbi2012.challenge_scores(label[np.newaxis], inside[np.newaxis])
     assert best == {"v_rand": pytest.approx(1), "v_info": pytest.approx(1), "threshold": 0.7}

@@ -5,11 +5,10 @@ import time
 import keras
 import numpy as np
 
-import figures
-import masks
-import networks
-import pixels
-import runs
+from segmentation import figures
+from segmentation.prediction import masks, networks
+from segmentation.scores import pixels
+from segmentation.training import runs
 
 
 class FollowEpochs(keras.callbacks.Callback):

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import keras
 
-import devices
-import watershed
-import writing
+from segmentation import devices
+from segmentation.files import writing
+from segmentation.prediction import watershed
 
 SETTINGS = "settings.json"
-PRETRAINED = Path(__file__).parent / "pretrained" / "model.keras"
+PRETRAINED = Path(__file__).parents[2] / "pretrained" / "model.keras"
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ import glob
 import re
 from pathlib import Path
 
-import images
+from segmentation.files import images
 
 SUFFIXES = tuple(images.READERS)
 HDF5, ZARR = (".h5", ".hdf5", ".hdf"), (".zarr",)

@@ -1,0 +1,1 @@
+"""U-Nets for 2-D images: what main.py, data.py, predict.py and evaluate.py stand on."""

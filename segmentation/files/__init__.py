@@ -1,0 +1,1 @@
+"""What lies on disk: images, labels, datasets."""

@@ -1,0 +1,1 @@
+"""What a run needs beside the recipe in main.py."""

@@ -1,0 +1,1 @@
+"""Volumes larger than memory. Needs the extra `volumes`."""
