@@ -1,5 +1,7 @@
+import hashlib
 import os
 import signal
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,7 +19,7 @@ import zarr
 import predict
 from segmentation.files import images
 from segmentation.prediction import masks, networks
-from segmentation.volumes import chunks
+from segmentation.volumes import chunks, reading
 
 SHAPE = (3, 75, 150)
 
@@ -54,10 +56,10 @@ def write_hdf5(path, volume, name="raw"):
         file[name] = volume
 
 
-@pytest.mark.parametrize("kind", ["zarr", "zarr 2", "h5", "tif"])
+@pytest.mark.parametrize("kind", ["zarr", "zarr 2", "ZARR", "h5", "H5", "tif"])
 def test_a_volume_in_chunks_is_that_in_one_piece(kind, volume, model_file, tmp_path):
     source = tmp_path / f"a b.{kind.split()[0]}"
-    if kind == "h5":
+    if kind.lower() == "h5":
         write_hdf5(source, volume)
     elif kind == "tif":
         tifffile.imwrite(source, volume, imagej=True, metadata={"axes": "ZYX"})
@@ -212,3 +214,40 @@ def test_a_cluster_gives_the_same_also_when_a_worker_is_killed(volume, model_fil
     alone, cluster = (zarr.open_group(tmp_path / name, mode="r")["0"][:] for name in ("alone.zarr", "cluster.zarr"))
     # Workers with other threads add up in another order.
     np.testing.assert_allclose(alone, cluster, atol=1e-6)
+
+
+def test_a_network_trained_anew_into_the_same_path_is_the_one_that_predicts(volume, tmp_path):
+    model_file, maps = tmp_path / "model.keras", []
+    write_zarr(tmp_path / "in.zarr", volume)
+    for seed in (0, 1):
+        networks.save_network(small_network(2, seed), model_file)
+        assert run(tmp_path / "in.zarr", tmp_path / f"{seed}.zarr", model_file, "--probability") == 0
+        maps.append(zarr.open_group(tmp_path / f"{seed}.zarr", mode="r")["0"][:])
+        np.testing.assert_allclose(maps[-1], expected(volume, model_file), atol=1e-5)
+    assert np.abs(maps[0] - maps[1]).max() > 0.01
+
+
+def test_a_worker_refuses_another_network_than_that_of_the_job(tmp_path):
+    model_file = tmp_path / "model.keras"
+    networks.save_network(small_network(2, 0), model_file)
+    job = chunks.make_job(model_file)
+    networks.save_network(small_network(2, 1), model_file)
+    with pytest.raises(ValueError, match=r"model\.keras: is another network than when this prediction began"):
+        chunks._load(job)
+
+
+def test_a_result_of_version_1_0_is_gone_on_with(model_file):
+    """Its stamp holds these names, the model by its fingerprint."""
+    volume = reading.Volume(Path("a.zarr"), "", SHAPE, np.dtype("uint8"), "zyx", (None,) * 3, (1.0,) * 3)
+    job = chunks.make_job(model_file, threshold=0.4, flips=False)
+    assert chunks._stamp(volume, job, 40) == {
+        "volume": "a.zarr",
+        "array": "",
+        "shape": [3, 75, 150],
+        "tile": 40,
+        "model": hashlib.sha256(model_file.read_bytes()).hexdigest(),
+        "threshold": 0.4,
+        "border": None,
+        "flips": False,
+        "probability": False,
+    }

@@ -1,6 +1,9 @@
+import subprocess
+import sys
+
 import keras
 import numpy as np
-from helpers import run_epochs, save, small_network
+from helpers import REPOSITORY, run_epochs, save, small_network
 from PIL import Image
 
 import evaluate
@@ -50,3 +53,18 @@ def test_runs_are_compared_in_one_picture_and_one_table(tmp_path, capsys):
         assert picture.width > 800
     assert evaluate.main(["compare", str(tmp_path / "none")]) == 2
     assert "none: no history.csv" in capsys.readouterr().err
+
+
+def test_scoring_needs_no_keras(tmp_path):
+    for folder in ("masks", "labels"):
+        save(LABEL, tmp_path / folder / "a.png")
+    code = (
+        "import sys, evaluate\n"
+        "from segmentation.scores import isbi2012, pixels, tables\n"
+        "assert evaluate.main(sys.argv[1:]) == 0\n"
+        "assert not {'keras', 'tensorflow', 'jax', 'torch'} & set(sys.modules)\n"
+    )
+    command = [sys.executable, "-c", code, tmp_path / "masks", tmp_path / "labels"]
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "mean" in done.stdout

@@ -1,4 +1,5 @@
 import json
+from collections import Counter
 
 import keras
 import numpy as np
@@ -8,6 +9,7 @@ from PIL import Image
 
 import main
 import model
+from segmentation.files import images
 from segmentation.prediction import networks
 from segmentation.training import callbacks, runs
 
@@ -201,3 +203,16 @@ def test_any_function_of_the_model_file_can_be_trained(train, tmp_path, monkeypa
 
 def test_every_architecture_of_the_model_file_is_found():
     assert main.find_architectures() == ["unet"]
+
+
+def test_each_training_file_is_decoded_once(train, cells, monkeypatch):
+    read, decoded = images.read_pages, Counter()
+
+    def count(file, indices=False):
+        decoded[file] += 1
+        return read(file, indices)
+
+    monkeypatch.setattr(images, "read_pages", count)
+    assert train("--epochs", "1") == 0
+    trained = [*(cells / "train" / "image").iterdir(), *(cells / "train" / "label").iterdir()]
+    assert [decoded[file] for file in trained] == [1] * 12

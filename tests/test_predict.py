@@ -1,3 +1,6 @@
+import sys
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
@@ -6,9 +9,11 @@ from helpers import draw_section, save
 from PIL import Image
 
 import predict
+import segmentation.volumes
 from model import unet
 from segmentation.files import images
 from segmentation.prediction import masks, networks, watershed
+from segmentation.training import runs
 
 
 @pytest.fixture(scope="module")
@@ -122,3 +127,41 @@ def test_colour_images_are_predicted_by_a_network_of_three_channels(tmp_path):
     assert predict.main([str(tmp_path / "in"), "--model", str(tmp_path / "colour.keras")]) == 0
     with Image.open(tmp_path / "in" / "a_predict.png") as mask:
         assert mask.size == (30, 20)
+
+
+def test_a_missing_package_of_volumes_is_named_with_the_extra_that_brings_it(model_file, tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "zarr", None)  # as if it were not installed
+    for name in ("chunks", "reading"):
+        monkeypatch.delitem(sys.modules, f"segmentation.volumes.{name}", raising=False)
+        monkeypatch.delattr(segmentation.volumes, name, raising=False)
+    assert predict.main([str(tmp_path / "a.zarr"), "--model", model_file]) == 2
+    assert capsys.readouterr().err == 'predict.py: zarr is not installed: pip install -e ".[volumes]"\n'
+
+
+def test_a_missing_decoder_is_said_of_its_image_and_not_of_volumes(model_file, tmp_path, monkeypatch, capsys):
+    def read(file, indices):
+        raise ModuleNotFoundError("No module named 'imagecodecs'", name="imagecodecs")
+
+    monkeypatch.setitem(images.READERS, ".png", read)
+    save(draw_section(np.random.default_rng(0))[0], tmp_path / "a.png")
+    assert predict.main([str(tmp_path / "a.png"), "--model", model_file]) == 2
+    error = capsys.readouterr().err
+    assert "a.png: cannot be read as an image (No module named 'imagecodecs')." in error
+    assert "volumes" not in error
+
+
+def test_the_first_line_says_which_network_predicts_and_what_it_was_trained_on(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    save(draw_section(np.random.default_rng(0))[0], tmp_path / "a.png")
+    assert predict.main(["a.png"]) == 0
+    first = capsys.readouterr().out.splitlines()[0]
+    assert first == f"Network: {networks.PRETRAINED}, trained on data/membrane."
+    run = tmp_path / "runs" / "nuclei"
+    runs.open_run(run, {"seed": 0, "resume": False, "data": Path("data/nuclei")})
+    networks.save_network(unet(width=2, depth=1), run / "model.keras")
+    assert predict.main(["a.png"]) == 0
+    assert capsys.readouterr().out.splitlines()[0] == first, "a run that has not ended is no default"
+    runs.close_run(run, {"seed": 0, "data": Path("data/nuclei")}, scores={})
+    assert predict.main(["a.png"]) == 0
+    first = capsys.readouterr().out.splitlines()[0]
+    assert first == "Network: runs/nuclei/model.keras, trained on data/nuclei."
