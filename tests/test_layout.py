@@ -1,6 +1,8 @@
 """Where things are, and that imports run one way: from a floor to those below it."""
 
 import ast
+import re
+import subprocess
 
 import pytest
 from helpers import REPOSITORY
@@ -123,3 +125,43 @@ def test_scripts_at_the_top_are_those_that_users_run_or_edit():
     names = {"data.py", "evaluate.py", "main.py", "model.py", "predict.py"}
     assert {file.name for file in REPOSITORY.glob("*.py")} == names
     assert [file.name for file in REPOSITORY.glob("requirements*.txt")] == ["requirements.txt"]
+
+
+def read_tree():
+    """Paths that the README's tree of what is where names, relative to the repository."""
+    section = (REPOSITORY / "README.md").read_text().partition("## What is where")[2].partition("\n## ")[0]
+    paths, above = [], []
+    for line in section.splitlines():
+        if line.startswith("    "):
+            level = (len(line) - len(line.lstrip())) // 4 - 1
+            above = [*above[:level], line.split()[0]]
+            paths.append("".join(above))
+    return paths
+
+
+def test_the_tree_of_the_readme_is_true():
+    tree = read_tree()
+    for path in tree:
+        assert (REPOSITORY / path).is_dir() if path.endswith("/") else (REPOSITORY / path).is_file(), path
+    files = [REPOSITORY / f"{module.replace('.', '/')}.py" for module in MODULES] + list(REPOSITORY.glob("*.ipynb"))
+    assert {file.relative_to(REPOSITORY).as_posix() for file in files} <= set(tree)
+
+
+def test_the_tree_of_the_readme_names_every_folder_at_the_top():
+    if not (REPOSITORY / ".git").exists():
+        pytest.skip("without git there is no telling what belongs to the repository")
+    listed = subprocess.run(["git", "ls-files"], cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout
+    folders = {f"{file.split('/')[0]}/" for file in listed.splitlines() if "/" in file and not file.startswith(".")}
+    assert folders <= set(read_tree())
+
+
+def test_the_readme_is_short():
+    assert len((REPOSITORY / "README.md").read_text().splitlines()) <= 130
+
+
+@pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md", "data/membrane/README.md", "docs", "benchmarks"])
+def test_links_between_documents_lead_somewhere(document):
+    path = REPOSITORY / document
+    for file in sorted(path.glob("*.md")) if path.is_dir() else [path]:
+        for target in re.findall(r"\]\((?!https?:)([^)#\s]+)(?:#[^)]*)?\)", file.read_text()):
+            assert (file.parent / target).exists(), f"{file.name}: {target}"
