@@ -5,7 +5,7 @@ The processes are told of each other by the environment variables of `keras.dist
     KERAS_BACKEND=jax KERAS_DISTRIBUTION_JOB_ADDRESSES=10.0.0.1:1234 KERAS_DISTRIBUTION_NUM_PROCESSES=2 \\
         KERAS_DISTRIBUTION_PROCESS_ID=0 python main.py
 
-Each reads the whole dataset and makes its share of every batch. A batch is that of one process, whatever their number,
+Each reads the whole dataset and makes its part of every batch. A batch is that of one process, whatever their number,
 and so are its gradient, the statistics of its normalisation and the learning rate.
 """
 

@@ -91,18 +91,6 @@ def test_classes_are_numbered_by_rising_values(tmp_path):
     assert second.tolist() == [[1, 1]]
 
 
-def test_class_scores_by_hand():
-    label, mask = np.array([[0, 0, 1, 1]]), np.array([[0, 1, 1, 1]])
-    scores = tables.score_mask(label, mask, [0, 3, 7])
-    assert scores["accuracy"] == 3 / 4
-    assert scores["constant"] == 2 / 4
-    assert (scores["iou_0"], scores["iou_3"]) == (1 / 2, 2 / 3)
-    assert np.isnan(scores["iou_7"])
-    assert scores["mean_iou"] == pytest.approx((1 / 2 + 2 / 3) / 2)
-    both = tables.mean_scores([scores, {**scores, "iou_7": 0.5}])
-    assert both["iou_7"] == 0.5
-
-
 def test_a_mask_of_unknown_values_counts_as_wrong(tmp_path):
     for folder, classes in (("masks", [[0, 1, 2, 2]]), ("labels", [[0, 1, 2, 0]])):
         (tmp_path / folder).mkdir()

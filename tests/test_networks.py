@@ -1,3 +1,5 @@
+import sys
+
 import numpy as np
 import pytest
 
@@ -42,3 +44,9 @@ def test_settings_of_version_1_0_are_read(text, classes, expected):
     settings = networks.MaskSettings.from_json(text, classes)
     assert settings == expected
     assert networks.MaskSettings.from_json(settings.to_json(), classes) == expected
+
+
+def test_a_network_without_layers_of_ones_own_is_loaded_outside_the_clone_too(tmp_path, monkeypatch):
+    unet(width=2, depth=1).save(tmp_path / "model.keras")
+    monkeypatch.setitem(sys.modules, "model", None)  # as if there were no model.py on the path
+    assert networks.load_network(tmp_path / "model.keras")[1] == networks.MaskSettings()

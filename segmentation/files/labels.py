@@ -66,7 +66,7 @@ def classify(label, values):
     Returns
     -------
     array (height, width)
-        For two values bool, True where the higher stands; for more uint8, the class by its place in `values`.
+        For two values bool, True where the higher stands; for more uint8, the index of the class in `values`.
     """
     if len(values) <= 2:
         return label == values[-1]
@@ -112,7 +112,7 @@ def name_values(values):
 
 
 def values_to_write(values):
-    """What masks hold for the classes of those values: 0 and 255 for two, places in a palette for colours.
+    """What masks hold for the classes of those values: 0 and 255 for two, indices of a palette for colours.
 
     Returns
     -------

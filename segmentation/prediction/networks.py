@@ -65,8 +65,11 @@ def load_network(file):
     ValueError
         If the file is missing or is no Keras model from images to probabilities.
     """
-    import model  # noqa: F401 (layers of one's own are registered there, which Keras has to know to load them)
-
+    try:
+        import model  # noqa: F401 (Keras can load layers of one's own only once they are registered there)
+    except ModuleNotFoundError as error:
+        if error.name != "model":  # which is not to be found from outside the clone
+            raise
     if not Path(file).is_file():
         raise ValueError(f"{file}: no such file; train a network with main.py, or name another.")
     if not zipfile.is_zipfile(file):

@@ -4,6 +4,8 @@ Source: Arganda-Carreras et al., "Crowdsourcing the creation of image segmentati
 Frontiers in Neuroanatomy 2015, as its Fiji implementation computes them.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 from scipy import ndimage
 from skimage.segmentation import watershed
@@ -31,8 +33,24 @@ def _thin_borders(interior):
     return watershed(~interior, seeds, connectivity=1, watershed_line=True)
 
 
-def contingency(label, interior):
-    """Shares of the pixels inside cells that fall into each true and each proposed segment.
+@dataclass(frozen=True)
+class Contingency:
+    """How the pixels that count, those inside cells, fall into true and proposed segments.
+
+    `joint`, `truth` and `proposal` are float arrays: shares of the pairs of segments, of the true segments, and of the
+    proposed segments. A pixel on a line between proposed segments is a segment of its own, and left out of `joint` and
+    `proposal`; `on_lines` is the share of those pixels. `count` is the number of pixels that count.
+    """
+
+    joint: np.ndarray
+    truth: np.ndarray
+    proposal: np.ndarray
+    on_lines: float
+    count: int
+
+
+def find_contingency(label, interior):
+    """The `Contingency` of a section.
 
     Parameters
     ----------
@@ -40,24 +58,19 @@ def contingency(label, interior):
         True inside cells; only these pixels count.
     interior : bool array (height, width)
         The proposal, True inside cells.
-
-    Returns
-    -------
-    joint, truth, proposal : float arrays
-        Shares of the pairs of segments, of the true segments, and of the proposed segments. A pixel on a line between
-        proposed segments is a segment of its own, and left out of `joint` and `proposal`.
-    on_lines : float
-        The share of those pixels.
-    count : int
-        Number of pixels that count.
     """
     truth = ndimage.label(label)[0][label]
     proposal = _thin_borders(interior)[label].astype(np.int64)
     count, segments = truth.size, proposal.max(initial=0) + 1
     pairs, occurrences = np.unique(truth * segments + proposal, return_counts=True)
     shares = np.bincount(proposal, minlength=1) / max(count, 1)
-    joint = occurrences[pairs % segments > 0] / max(count, 1)
-    return joint, np.bincount(truth)[1:] / max(count, 1), shares[1:], float(shares[0]), count
+    return Contingency(
+        joint=occurrences[pairs % segments > 0] / max(count, 1),
+        truth=np.bincount(truth)[1:] / max(count, 1),
+        proposal=shares[1:],
+        on_lines=float(shares[0]),
+        count=count,
+    )
 
 
 def v_rand(label, interior):
@@ -69,13 +82,13 @@ def v_rand(label, interior):
     Parameters
     ----------
     label, interior : bool arrays (height, width)
-        As for `contingency`.
+        As for `find_contingency`.
 
     Returns
     -------
     float in [0, 1]; 1 if no pixel counts.
     """
-    return rand_of(*contingency(label, interior))
+    return rand_of(find_contingency(label, interior))
 
 
 def v_info(label, interior):
@@ -84,22 +97,23 @@ def v_info(label, interior):
     Twice the mutual information of true and proposed segments over the sum of their entropies. Parameters and range
     are those of `v_rand`; 1 where both have a single segment.
     """
-    return information_of(*contingency(label, interior))
+    return information_of(find_contingency(label, interior))
 
 
-def rand_of(joint, truth, proposal, on_lines, count):
-    """`v_rand` from a `contingency`."""
-    if count == 0:
+def rand_of(found):
+    """`v_rand` from a `Contingency`."""
+    if found.count == 0:
         return 1.0
-    alone = on_lines / count
-    return float(2 * (np.sum(joint**2) + alone) / (np.sum(proposal**2) + alone + np.sum(truth**2)))
+    alone = found.on_lines / found.count
+    proposed, true = np.sum(found.proposal**2), np.sum(found.truth**2)
+    return float(2 * (np.sum(found.joint**2) + alone) / (proposed + alone + true))
 
 
-def information_of(joint, truth, proposal, on_lines, count):
-    """`v_info` from a `contingency`."""
-    alone = on_lines * np.log(max(count, 1))
-    both = _entropy(truth) + _entropy(proposal) + alone
-    return float(2 * (both - _entropy(joint) - alone) / both) if both > 0 else 1.0
+def information_of(found):
+    """`v_info` from a `Contingency`."""
+    alone = found.on_lines * np.log(max(found.count, 1))
+    both = _entropy(found.truth) + _entropy(found.proposal) + alone
+    return float(2 * (both - _entropy(found.joint) - alone) / both) if both > 0 else 1.0
 
 
 def _entropy(shares):
@@ -124,8 +138,8 @@ def challenge_scores(labels, probabilities):
     """
     rand, information = [], []
     for threshold in THRESHOLDS:
-        tables = [contingency(a, b > threshold) for a, b in zip(labels, probabilities, strict=True)]
-        rand.append(np.mean([rand_of(*shares) for shares in tables]))
-        information.append(np.mean([information_of(*shares) for shares in tables]))
+        found = [find_contingency(a, b > threshold) for a, b in zip(labels, probabilities, strict=True)]
+        rand.append(np.mean(list(map(rand_of, found))))
+        information.append(np.mean(list(map(information_of, found))))
     best = int(np.argmax(rand))
     return {"v_rand": float(rand[best]), "v_info": float(max(information)), "threshold": THRESHOLDS[best]}

@@ -32,13 +32,13 @@ def score_mask(label, mask, values=()):
     common = {"accuracy": pixels.accuracy(label, mask), "constant": pixels.constant_accuracy(label)}
     if label.dtype != bool:
         return {**common, **_score_classes(label, mask, values)}
-    shares = isbi2012.contingency(label, mask)
+    segments = isbi2012.find_contingency(label, mask)
     return {
         **common,
         "membrane_iou": pixels.iou(~label, ~mask),
         "membrane_dice": pixels.dice(~label, ~mask),
-        "v_rand": isbi2012.rand_of(*shares),
-        "v_info": isbi2012.information_of(*shares),
+        "v_rand": isbi2012.rand_of(segments),
+        "v_info": isbi2012.information_of(segments),
     }
 
 

@@ -17,7 +17,7 @@ SECTION = "yx"
 class Volume(NamedTuple):
     """An array in a file, opened anew wherever it is read, so that it can be sent to other processes.
 
-    `axes` are the names of its dimensions, `units` and `scale` those of OME-Zarr, `name` the place of the array in the
+    `axes` are the names of its dimensions, `units` and `scale` those of OME-Zarr, `name` that of the array in the
     file.
     """
 
