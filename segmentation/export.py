@@ -19,10 +19,11 @@ import keras
 import numpy as np
 
 from segmentation import arguments, devices, figures
-from segmentation.files import images, labels, writing
+from segmentation.files import folders, images, labels, writing
 from segmentation.prediction import masks, networks, tiling
 from segmentation.training import runs
 
+BUNDLED = "data/membrane"
 SIDE = 256  # of the test image, at most
 OPSET = 18
 CITATIONS = [
@@ -142,6 +143,15 @@ def _describe_package(model, image_file, folder, *, name, authors, license_name,
     )
 
 
+def _find_example(data):
+    """An image that a network was trained for: the first test or training image of its dataset, a path in run.json."""
+    parts = [Path(data) / part for part in ("test", "train/image")] if data else []
+    for folder in filter(Path.is_dir, parts):
+        for file in folders.find_images(folder).values():
+            return file
+    raise ValueError("the network's own data is not to be found from here; name an image as in training by --image.")
+
+
 def _crop_image(network, image_file):
     """An image (height, width, channels) of the file's dtype, of at most `SIDE` and a size that the network takes."""
     pages = images.read_pages(image_file)
@@ -242,19 +252,22 @@ def _parse(argv):
     )
     add = parser.add_argument
     arguments.add_network(parser, "model", nargs="?")
-    add("--out", type=Path, default=Path("membrane.zip"), help="the package")
-    add("--image", type=Path, default=Path("data/membrane/test/0.png"), help="an image as in training, for its test")
-    add("--name", default="U-Net for membranes", help="what it is called")
+    add("--out", type=Path, help="the package; named after the folder of the network if not given")
+    add(
+        "--image",
+        type=Path,
+        help="an image as in training, for its test; the first of the network's own data if not given",
+    )
+    add("--name", help="what it is called; named after the network's data if not given")
     add("--authors", nargs="+", default=["the authors of this repository"], help="who trained it")
     add("--license", default="MIT", help="as SPDX abbreviates it")
-    how = "what else is to be cited, a text and a DOI each; the bundled data's source if not given"
+    how = "what else is to be cited, a text and a DOI each; of a network for the bundled data, its source if not given"
     add("--cite", nargs=2, action="append", metavar=("TEXT", "DOI"), help=how)
     return parser.parse_args(argv)
 
 
 def main(argv=None):
     options = _parse(argv)
-    cited = [(text, doi, None) for text, doi in options.cite] if options.cite else [MEMBRANES]
     try:
         with arguments.needs("export"), devices.environment():  # bioimageio.core sets a variable when it is imported
             import bioimageio.core
@@ -262,27 +275,29 @@ def main(argv=None):
 
         if keras.backend.backend() != "tensorflow":
             raise ValueError(f"packages are made with KERAS_BACKEND=tensorflow, found {keras.backend.backend()}.")
-        if obstacle := writing.find_obstacle(options.out.parent):
-            raise ValueError(obstacle)
         model, line = arguments.find_network(options.model)
         print(line, flush=True)
-        with tempfile.TemporaryDirectory() as folder, writing.whole_file(options.out) as temporary:
+        data, out = runs.read_arguments(model.parent).get("data"), options.out or Path(f"{model.parent.name}.zip")
+        if obstacle := writing.find_obstacle(out.parent):
+            raise ValueError(obstacle)
+        cited = [MEMBRANES] if data == BUNDLED else []
+        with tempfile.TemporaryDirectory() as folder, writing.whole_file(out) as temporary:
             described = _describe_package(
                 model,
-                options.image,
+                options.image or _find_example(data),
                 Path(folder),
-                name=options.name,
+                name=options.name or (f"U-Net for {Path(data).name}" if data else "U-Net"),
                 authors=options.authors,
                 license_name=options.license,
-                citations=CITATIONS + cited,
+                citations=CITATIONS + ([(*cite, None) for cite in options.cite] if options.cite else cited),
             )
             bioimageio.spec.save_bioimageio_package(described, output_path=temporary)
             check(temporary.resolve())
     except (ValueError, OSError) as error:
         print(f"export.py: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
-    with zipfile.ZipFile(options.out) as written:
-        print(f"{options.out}: {', '.join(written.namelist())}")
+    with zipfile.ZipFile(out) as written:
+        print(f"{out}: {', '.join(written.namelist())}")
     return 0
 
 

@@ -1,3 +1,4 @@
+import io
 import zipfile
 
 import keras
@@ -6,7 +7,9 @@ import pytest
 from helpers import draw_section, save, small_network
 
 from segmentation import export
+from segmentation.files import images
 from segmentation.prediction import networks
+from segmentation.training import runs
 
 pytest.importorskip("bioimageio.core", reason="bioimageio.core is not installed")
 onnxruntime = pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
@@ -88,3 +91,25 @@ def test_another_backend_is_one_sentence(image_file, tmp_path, monkeypatch, caps
     assert export.main([str(tmp_path / "model.keras"), "--image", str(image_file), "--out", str(out)]) == 2
     assert capsys.readouterr().err == "export.py: packages are made with KERAS_BACKEND=tensorflow, found jax.\n"
     assert not out.exists()
+
+
+def test_a_package_is_named_after_its_network_and_tested_with_an_image_of_its_own_data(cells, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    run = tmp_path / "runs" / "nuclei"
+    runs.open_run(run, {"seed": 0, "resume": False, "data": cells})
+    networks.save_network(small_network(2), run / "model.keras")
+    runs.close_run(run, {"seed": 0, "data": cells}, scores={})
+    assert export.main([]) == 0
+    with zipfile.ZipFile("nuclei.zip") as package:
+        described = package.read("bioimageio.yaml").decode()
+        test_input = np.load(io.BytesIO(package.read("test_input.npy")))
+    assert "name: U-Net for cells" in described
+    assert "Arganda-Carreras" not in described
+    np.testing.assert_array_equal(test_input[0, ..., 0], images.read_array(cells / "test" / "a.png")[:36, :52])
+
+
+def test_without_its_own_data_an_image_has_to_be_named(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    networks.save_network(small_network(2), tmp_path / "model.keras")
+    assert export.main(["model.keras"]) == 2
+    assert "name an image as in training by --image" in capsys.readouterr().err

@@ -1,5 +1,6 @@
 """A trained network in a file, with the settings of its masks."""
 
+import hashlib
 import json
 import zipfile
 from dataclasses import asdict, dataclass
@@ -70,8 +71,7 @@ def load_network(file):
     except ModuleNotFoundError as error:
         if error.name != "model":  # which is not to be found from outside the clone
             raise
-    if not Path(file).is_file():
-        raise ValueError(f"{file}: no such file; train a network with main.py, or name another.")
+    _require(file)
     if not zipfile.is_zipfile(file):
         raise ValueError(f"{file}: cannot be loaded as a Keras model (it is no .keras file).")
     try:
@@ -86,6 +86,17 @@ def load_network(file):
     with zipfile.ZipFile(file) as archive:
         saved = archive.read(SETTINGS) if SETTINGS in archive.namelist() else "{}"
     return network, MaskSettings.from_json(saved, classes=shapes[1][-1])
+
+
+def read_digest(file):
+    """A fingerprint of a network's file: text. ValueError if there is no such file."""
+    _require(file)
+    return hashlib.sha256(Path(file).read_bytes()).hexdigest()
+
+
+def _require(file):
+    if not Path(file).is_file():
+        raise ValueError(f"{file}: no such file; train a network with main.py, or name another.")
 
 
 def in_float32(network):

@@ -10,7 +10,6 @@ scheduler have to see the same paths, and to be started in this folder:
 """
 
 import functools
-import hashlib
 import itertools
 import shutil
 from contextlib import contextmanager
@@ -63,14 +62,7 @@ def make_job(model, *, threshold=watershed.THRESHOLD, border=None, flips=True, p
     ValueError
         If there is no such file.
     """
-    if not Path(model).is_file():
-        raise ValueError(f"{model}: no such file; train a network with main.py, or name another.")
-    return Job(model, _digest(model), threshold, border, flips, probability)
-
-
-def _digest(file):
-    """A fingerprint of what a file holds."""
-    return hashlib.sha256(Path(file).read_bytes()).hexdigest()
+    return Job(model, networks.read_digest(model), threshold, border, flips, probability)
 
 
 def write_volume(text, out, job, *, tile=None, scheduler=None):
@@ -116,7 +108,10 @@ def write_volume(text, out, job, *, tile=None, scheduler=None):
 
 
 def _stamp(volume, job, tile):
-    """All that decides what is written, as the result keeps it: results of before have to be told from others."""
+    """All that decides what is written, as the result keeps it.
+
+    Its names stay as they are: by them a command goes on with what an earlier version has begun.
+    """
     settings = {name: value for name, value in job._asdict().items() if name != "digest"}
     stamp = {"volume": volume.path.name, "array": volume.name, "shape": list(volume.shape), "tile": tile}
     return stamp | settings | {"model": job.digest}
@@ -211,7 +206,7 @@ def _load(job):
         network than the result says.
     """
     network, settings = networks.load_network(job.model)
-    if _digest(job.model) != job.digest:
+    if networks.read_digest(job.model) != job.digest:
         raise ValueError(f"{job.model}: is another network than when this prediction began; start it again.")
     return network, settings if job.border is None else replace(settings, border=job.border)
 
