@@ -43,8 +43,8 @@ class Pairs:
 
     `stems` are in natural order; `images` are float32 arrays (height, width, channels) in [0, 1]; `labels` are arrays
     (height, width), bool, True inside cells, or the numbers of more than two classes, as from `labels.classify`;
-    `values` are the labels' values for the classes, and `palette` the colours that a first label shows more than two
-    of them in, or None.
+    `values` are the labels' values for the classes, and `palette` the colours of more than two of them, if the first
+    label has some, or None.
     """
 
     stems: list
@@ -62,7 +62,7 @@ def read_pairs(folder):
 
 
 def take_pairs(survey):
-    """The `Pairs` of train/ that a `dataset.Survey` without problems holds decoded: no file is read again."""
+    """The `Pairs` of train/ out of a `dataset.Survey` without problems that has kept them: no file is read again."""
     found, labelled = survey.parts["train/image"], survey.parts["train/label"]
     scaled = {file.stem: images.scale(facts.array) for file, facts in found.items()}
     decoded = {file.stem: facts.array for file, facts in labelled.items()}
@@ -79,8 +79,8 @@ def _join(scaled, decoded, label_files):
 
 
 def split(pairs, fraction):
-    """Hold out the last `fraction` of some pairs, as `dataset.split` does: `Pairs` to train on, and those held out."""
-    parts = dataset.split(len(pairs.stems), fraction)
+    """Split by `dataset.hold_out`: the `Pairs` to train on, and those that are held out."""
+    parts = dataset.hold_out(len(pairs.stems), fraction)
     return tuple(
         replace(pairs, stems=pairs.stems[part], images=pairs.images[part], labels=pairs.labels[part]) for part in parts
     )
@@ -175,9 +175,9 @@ class Crops(keras.utils.PyDataset):
 
     Parameters
     ----------
-    sections : list of float32 arrays (height, width, channels) in [0, 1]
-    classes : list of arrays (height, width)
-        Their labels: bool, or the numbers of classes.
+    images : list of float32 arrays (height, width, channels) in [0, 1]
+    labels : list of arrays (height, width)
+        bool, or the numbers of classes.
     crop : int
         Side of a crop in pixels.
     batch_size, steps : int
@@ -200,8 +200,8 @@ class Crops(keras.utils.PyDataset):
 
     def __init__(
         self,
-        sections,
-        classes,
+        images,
+        labels,
         *,
         crop,
         batch_size,
@@ -214,31 +214,31 @@ class Crops(keras.utils.PyDataset):
         group=devices.ALONE,
     ):
         super().__init__(workers=workers)
-        self.sections = sections
-        self.targets = [label[..., np.newaxis] for label in classes]
+        self.images = images
+        self.targets = [label[..., np.newaxis] for label in labels]
         if border_weight:
-            weights = (borders.weigh_borders(label > 0, border_weight, border_sigma) for label in classes)
-            self.targets = [np.dstack(pair) for pair in zip(classes, weights, strict=True)]
+            weights = (borders.weigh_borders(label > 0, border_weight, border_sigma) for label in labels)
+            self.targets = [np.dstack(pair) for pair in zip(labels, weights, strict=True)]
         self.crop, self.steps, self.augmentation = crop, steps, augmentation
-        self.own_crops = range(batch_size)[group.part_of(batch_size)]
+        self.own = range(batch_size)[group.part_of(batch_size)]
         self.seed, self.epoch = seed, 0
 
     def __len__(self):
         return self.steps
 
     def __getitem__(self, index):
-        rngs = (np.random.default_rng((self.seed, self.epoch, index, crop)) for crop in self.own_crops)
+        rngs = (np.random.default_rng((self.seed, self.epoch, index, i)) for i in self.own)
         crops, targets = zip(*map(self._draw, rngs), strict=True)
         targets = np.stack(targets)
         return np.stack(crops), *np.split(targets, targets.shape[-1], axis=-1)
 
     def _draw(self, rng):
         """One random crop of one random section, augmented."""
-        i = rng.integers(len(self.sections))
-        height, width = self.sections[i].shape[:2]
+        i = rng.integers(len(self.images))
+        height, width = self.images[i].shape[:2]
         y, x = rng.integers(height - self.crop + 1), rng.integers(width - self.crop + 1)
         window = slice(y, y + self.crop), slice(x, x + self.crop)
-        return augment(self.sections[i][window], self.targets[i][window], rng, self.augmentation)
+        return augment(self.images[i][window], self.targets[i][window], rng, self.augmentation)
 
 
 class Sections(keras.utils.PyDataset):
@@ -249,8 +249,8 @@ class Sections(keras.utils.PyDataset):
 
     Parameters
     ----------
-    sections : list of float32 arrays (height, width, channels) in [0, 1]
-    classes : list of arrays (height, width)
+    images : list of float32 arrays (height, width, channels) in [0, 1]
+    labels : list of arrays (height, width)
         As for `Crops`.
     multiple : int
         What height and width have to be divisible by.
@@ -262,14 +262,14 @@ class Sections(keras.utils.PyDataset):
     float32 (1, height, width, channels), float32 (1, height, width, 1) and the weights, like the labels
     """
 
-    def __init__(self, sections, classes, multiple, group=devices.ALONE):
+    def __init__(self, images, labels, multiple, group=devices.ALONE):
         super().__init__()
-        self.sections, self.classes, self.group = sections, classes, group
-        sides = np.max([section.shape[:2] for section in sections], axis=0)
+        self.images, self.labels, self.group = images, labels, group
+        sides = np.max([image.shape[:2] for image in images], axis=0)
         self.height, self.width = (int(geometry.round_up(side, multiple)) for side in sides)
 
     def __len__(self):
-        return math.ceil(len(self.sections) / self.group.devices)
+        return math.ceil(len(self.images) / self.group.devices)
 
     def __getitem__(self, index):
         count = self.group.devices
@@ -278,14 +278,14 @@ class Sections(keras.utils.PyDataset):
 
     def _pad(self, number):
         """A section, its label and its weights; the last one, weighing nothing, where there is none of that number."""
-        i = min(number, len(self.sections) - 1)
-        height, width = self.sections[i].shape[:2]
+        i = min(number, len(self.images) - 1)
+        height, width = self.images[i].shape[:2]
         margin = (0, self.height - height), (0, self.width - width), (0, 0)
-        section = np.pad(self.sections[i], margin, mode="symmetric")
-        label = np.pad(self.classes[i][..., np.newaxis].astype("float32"), margin)
+        section = np.pad(self.images[i], margin, mode="symmetric")
+        label = np.pad(self.labels[i][..., np.newaxis].astype("float32"), margin)
         weight = np.pad(np.ones((height, width, 1), "float32"), margin)
         # Keras divides by the number of items in all batches, those that fill the last one among them.
-        gain = (number == i) * len(self) * self.group.devices / len(self.sections)
+        gain = (number == i) * len(self) * self.group.devices / len(self.images)
         return section, label, weight * np.float32(gain / weight.mean())
 
 

@@ -51,7 +51,7 @@ def parse(argv):
     add("--validation-fraction", type=arguments.fraction, default=0.2, help=how)
     add("--seed", type=natural, default=0, help="of weights, crops and dropout")
     add("--run", type=Path, help="folder of the run; runs/<name of the data folder> if none is named")
-    how = "compute in bfloat16, with weights in float32; if neither is said, on GPUs that are made for it"
+    how = "compute in bfloat16, with weights in float32; by default only on GPUs made for it"
     add("--mixed-precision", action=switch, help=how)
     add("--tensorboard", action="store_true", help="write scores and overlays for TensorBoard to RUN/tensorboard")
     add("--resume", action="store_true", help="go on after the last finished epoch, with the run's own arguments")
@@ -64,8 +64,9 @@ def parse(argv):
 
 
 def find_architectures():
-    """Names of the functions of model.py that build a network: those without an underscore before them."""
-    return [name for name, _ in inspect.getmembers(model, inspect.isfunction) if not name.startswith("_")]
+    """Names of the functions of model.py that build a network: its own, without an underscore before them."""
+    functions = inspect.getmembers(model, inspect.isfunction)
+    return [name for name, function in functions if function.__module__ == "model" and name[0] != "_"]
 
 
 def load(options, group=devices.ALONE):
@@ -76,7 +77,7 @@ def load(options, group=devices.ALONE):
     pairs : data.Pairs, or None if there are problems
     problems : list of str
     """
-    survey = dataset.survey(options.data)
+    survey = dataset.survey(options.data, keep=True)
     problems = dataset.find_problems(survey, options.validation_fraction, options.crop)
     problems += filter(None, map(writing.find_obstacle, (options.run, options.data / "test")))
     if options.crop % 2**options.depth:
@@ -128,8 +129,8 @@ def train(options, training, held_out, group=devices.ALONE, watching=()):
     keras.utils.set_random_seed(options.seed)
     if options.mixed_precision is None:
         options.mixed_precision = devices.has_bfloat16()
-    first = group.rank == 0
-    if first:
+    writes = group.rank == 0  # the other processes only train
+    if writes:
         print(f"Training on {devices.name_device()}; held out: {', '.join(held_out.stems)}.")
     crops = data.Crops(
         training.images,
@@ -155,7 +156,7 @@ def train(options, training, held_out, group=devices.ALONE, watching=()):
             compile_network(network, options)
         epoch = int(network.optimizer.iterations) // options.steps_per_epoch
         following = [callbacks.FollowEpochs(crops)]
-        if first:
+        if writes:
             following += [callbacks.Checkpoint(options.run, epoch), callbacks.Learning(held_out.labels)]
             following += callbacks.watch(
                 options.run, held_out.images[0], held_out.labels[0], group, tensorboard=options.tensorboard
@@ -167,7 +168,7 @@ def train(options, training, held_out, group=devices.ALONE, watching=()):
             epochs=options.epochs,
             callbacks=[*following, *watching],
             shuffle=False,
-            verbose="auto" if first else 0,
+            verbose="auto" if writes else 0,
         )
 
 
@@ -189,10 +190,11 @@ def choose_mask_settings(options, held_out):
 
 
 def write_test_masks(options, network, settings):
-    """Write a mask beside each test image, if there are any."""
+    """Write a mask beside each test image, if there are any, and say which had to be left out."""
     test = options.data / "test"
     if test.is_dir():
-        masks.write_masks(network, folders.find_images(test), test, settings)
+        problems = masks.write_masks(network, folders.find_images(test), test, settings)
+        print(*problems, sep="\n", file=sys.stderr, end="\n" * bool(problems))
 
 
 def score(options, held_out, predicted):
@@ -221,7 +223,7 @@ def finish(options, held_out):
     scores = score(options, held_out, predicted)
     draw(options, held_out, predicted)
     seconds = sum(row["seconds"] for row in runs.read_history(options.run / "history.csv"))
-    runs.close_run(options.run, vars(options), **devices.describe(), seconds=seconds, scores=scores)
+    runs.close_run(options.run, vars(options), **devices.describe_machine(), seconds=seconds, scores=scores)
     return scores
 
 
@@ -229,17 +231,18 @@ def main(argv=None):
     options = parse(argv)
     try:
         group = devices.join()
-        pairs, problems = load(options, group)
     except ValueError as error:
-        problems = [f"main.py: {error}"]
-    if problems:
-        print(*problems, sep="\n", file=sys.stderr)
+        print(f"main.py: {error}", file=sys.stderr)
         return 2
-    training, held_out = data.split(pairs, options.validation_fraction)
     try:
+        pairs, problems = load(options, group)
+        if problems:
+            print(*problems, sep="\n", file=sys.stderr)
+            return 2
+        training, held_out = data.split(pairs, options.validation_fraction)
         with devices.together(group):
             if group.rank == 0:
-                runs.open_run(options.run, vars(options), **devices.describe())
+                runs.open_run(options.run, vars(options), **devices.describe_machine())
             train(options, training, held_out, group)
         if group.rank > 0:
             return 0

@@ -1,6 +1,6 @@
 """Draw the README's pictures anew, of a run and of the first labelled test section of a dataset.
 
-python img/draw.py --run runs/membrane
+python -m img.draw --run runs/membrane
 """
 
 import argparse
@@ -38,7 +38,7 @@ def main(argv=None):
     add = parser.add_argument
     add("--data", type=Path, default=Path("data/membrane"), help="dataset whose test section is shown")
     add("--run", type=Path, default=Path("runs/membrane"), help="run whose network and curves are shown")
-    add("--out", type=Path, default=Path(__file__).parent, help="folder for the pictures")
+    add("--out", type=Path, default=Path("img"), help="folder for the pictures")
     options = parser.parse_args(argv)
     try:
         draw(options.data, options.run, options.out)

@@ -63,7 +63,7 @@ class Predictor:
         except ValueError as error:
             shutil.rmtree(folder)
             return (None, str(error).replace(f"{folder}{os.sep}", ""), *(None,) * 6)
-        masks.write_maps(folder / f"{file.stem}{folders.PROBABILITY}.tif", probability[np.newaxis], like=file)
+        writing.write_probability(folder / f"{file.stem}{folders.PROBABILITY}.tif", probability[np.newaxis], like=file)
         np.save(folder / "shown.npy", _shrink(images.scale(image)))
         np.save(folder / "lines.npy", lines)
         file.unlink()

@@ -55,10 +55,10 @@ def find_network(named):
     file : Path
     line : str
     """
-    latest = runs.find_latest("runs")
+    latest = None if named else runs.find_latest("runs")
     file = named or (latest / "model.keras" if latest else networks.PRETRAINED)
     data = runs.read_arguments(file.parent).get("data")
-    return file, f"Network: {file}, trained on {data or 'data that no run.json beside it names'}."
+    return file, f"Network: {file}, trained on {data or 'unknown data (there is no run.json beside it)'}."
 
 
 @contextmanager

@@ -29,13 +29,13 @@ class Group(NamedTuple):
     """The processes that train together, and which of them this is."""
 
     rank: int = 0
-    size: int = 1
+    processes: int = 1
     devices: int = 1  # of all processes
 
     def part_of(self, count):
         """Which of the `count` images of a batch this process makes: a slice."""
-        size = count // self.size
-        return slice(self.rank * size, (self.rank + 1) * size)
+        own = count // self.processes
+        return slice(self.rank * own, (self.rank + 1) * own)
 
 
 ALONE = Group()
@@ -92,7 +92,7 @@ def together(group):
     try:
         yield
     except (Exception, KeyboardInterrupt) as error:  # the backends raise anything when a connection ends
-        if group.size == 1:
+        if group.processes == 1:
             raise
         if not isinstance(error, KeyboardInterrupt | OSError) and not CONNECTION.search(str(error)):
             traceback.print_exc()  # a fault of ours
@@ -103,7 +103,7 @@ def together(group):
         os._exit(2)  # the usual end would wait for the others
     if group.devices > 1:
         keras.distribution.set_distribution(None)
-    if group.size > 1:
+    if group.processes > 1:
         import jax
 
         jax.distributed.shutdown()
@@ -158,7 +158,7 @@ def name_device():
     return f"{name} ({keras.backend.backend()})"
 
 
-def describe():
+def describe_machine():
     """What a run computes on and with, as run.json holds it: a dict of "device" and "versions"."""
     packages = ["keras", keras.backend.backend(), "numpy", "scipy", "scikit-image"]
     versions = {"python": platform.python_version(), **{name: version(name) for name in packages}}

@@ -23,7 +23,7 @@ from segmentation.files import folders, images, labels, writing
 from segmentation.prediction import masks, networks, tiling
 from segmentation.training import runs
 
-BUNDLED = "data/membrane"
+BUNDLED = Path(__file__).parents[1] / "data" / "membrane"
 SIDE = 256  # of the test image, at most
 OPSET = 18
 CITATIONS = [
@@ -149,7 +149,7 @@ def _find_example(data):
     for folder in filter(Path.is_dir, parts):
         for file in folders.find_images(folder).values():
             return file
-    raise ValueError("the network's own data is not to be found from here; name an image as in training by --image.")
+    raise ValueError("the data that the network was trained on is not here; give an image like it with --image.")
 
 
 def _crop_image(network, image_file):
@@ -230,9 +230,9 @@ def _describe_weights(network, settings, folder):
     )
 
 
-def check(package):
+def _check(package):
     """Run bioimageio.core's test on a package, with every kind of weights in it; ValueError if it does not pass."""
-    # Without the variable bioimageio.core would set it to torch. It unpacks the SavedModel into the current folder.
+    # It unpacks the SavedModel into the current folder.
     with (
         devices.environment(KERAS_BACKEND=keras.backend.backend()),
         tempfile.TemporaryDirectory() as folder,
@@ -269,7 +269,8 @@ def _parse(argv):
 def main(argv=None):
     options = _parse(argv)
     try:
-        with arguments.needs("export"), devices.environment():  # bioimageio.core sets a variable when it is imported
+        # When it is imported, bioimageio.core reads this variable, and else sets it to torch.
+        with arguments.needs("export"), devices.environment(KERAS_BACKEND=keras.backend.backend()):
             import bioimageio.core
             import tf2onnx  # noqa: F401 (so that what is missing is said before a network is loaded)
 
@@ -277,10 +278,11 @@ def main(argv=None):
             raise ValueError(f"packages are made with KERAS_BACKEND=tensorflow, found {keras.backend.backend()}.")
         model, line = arguments.find_network(options.model)
         print(line, flush=True)
-        data, out = runs.read_arguments(model.parent).get("data"), options.out or Path(f"{model.parent.name}.zip")
+        data = runs.read_arguments(model.parent).get("data")
+        out = options.out or Path(f"{model.resolve().parent.name}.zip")
         if obstacle := writing.find_obstacle(out.parent):
             raise ValueError(obstacle)
-        cited = [MEMBRANES] if data == BUNDLED else []
+        cited = [MEMBRANES] if data and Path(data).resolve() == BUNDLED else []
         with tempfile.TemporaryDirectory() as folder, writing.whole_file(out) as temporary:
             described = _describe_package(
                 model,
@@ -292,7 +294,7 @@ def main(argv=None):
                 citations=CITATIONS + ([(*cite, None) for cite in options.cite] if options.cite else cited),
             )
             bioimageio.spec.save_bioimageio_package(described, output_path=temporary)
-            check(temporary.resolve())
+            _check(temporary.resolve())
     except (ValueError, OSError) as error:
         print(f"export.py: {' '.join(str(error).split())}", file=sys.stderr)
         return 2

@@ -71,7 +71,7 @@ def free_port():
 
 @contextmanager
 def serve_app(*arguments, folder=REPOSITORY):
-    """Run the app.py of a folder in a process of its own: the address, once it answers."""
+    """Serve the page from a folder, in a process of its own: the address, once it answers."""
     port = free_port()
     command = [sys.executable, "-m", "segmentation.app", *arguments, "--port", str(port)]
     with subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL) as process:

@@ -110,7 +110,7 @@ def test_without_a_model_it_ends_with_a_sentence(tmp_path, capsys):
 
 @pytest.fixture(scope="module")
 def address(model_file):
-    """Where app.py serves."""
+    """Where the page is served."""
     with serve_app("--model", str(model_file)) as served:
         yield served
 

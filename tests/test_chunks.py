@@ -105,7 +105,7 @@ def test_a_killed_run_goes_on_with_the_chunks_that_are_missing(volume, model_fil
     assert run(tmp_path / "in.zarr", tmp_path / "whole.zarr", model_file) == 0
     assert "24 chunks written" in capsys.readouterr().out
     predicted = []
-    section = chunks.predict_section
+    section = chunks._predict_section
 
     def stop_at_ten(*arguments, **options):
         predicted.append(1)
@@ -114,7 +114,7 @@ def test_a_killed_run_goes_on_with_the_chunks_that_are_missing(volume, model_fil
         return section(*arguments, **options)
 
     with monkeypatch.context() as patched:
-        patched.setattr(chunks, "predict_section", stop_at_ten)
+        patched.setattr(chunks, "_predict_section", stop_at_ten)
         assert run(tmp_path / "in.zarr", tmp_path / "broken.zarr", model_file) == 130
     left = next((tmp_path / "broken.zarr" / "0").rglob("0")).with_suffix(".killed.partial")
     left.write_bytes(b"part")
@@ -232,7 +232,7 @@ def test_a_worker_refuses_another_network_than_that_of_the_job(tmp_path):
     networks.save_network(small_network(2, 0), model_file)
     job = chunks.make_job(model_file)
     networks.save_network(small_network(2, 1), model_file)
-    with pytest.raises(ValueError, match=r"model\.keras: is another network than when this prediction began"):
+    with pytest.raises(ValueError, match=r"model\.keras: has changed since this prediction began"):
         chunks._load(job)
 
 

@@ -261,5 +261,5 @@ def test_a_class_that_is_only_in_the_test_labels(cells):
 
 
 def test_split_holds_out_the_last_block():
-    assert dataset.split(30, 0.2) == (slice(0, 24), slice(24, 30))
-    assert dataset.split(4, 0.01) == (slice(0, 3), slice(3, 4))
+    assert dataset.hold_out(30, 0.2) == (slice(0, 24), slice(24, 30))
+    assert dataset.hold_out(4, 0.01) == (slice(0, 3), slice(3, 4))

@@ -96,6 +96,15 @@ def test_a_processor_computes_in_float32():
     assert not devices.has_bfloat16()
 
 
+def test_environment_variables_are_left_as_they_were(monkeypatch):
+    monkeypatch.setenv("KEPT", "1")
+    before = dict(os.environ)
+    with pytest.raises(KeyboardInterrupt), devices.environment(KEPT="2", ADDED="3"):
+        assert (os.environ["KEPT"], os.environ["ADDED"]) == ("2", "3")
+        raise KeyboardInterrupt
+    assert dict(os.environ) == before
+
+
 def test_precision_is_left_as_it_was():
     before = keras.config.dtype_policy().name
     with pytest.raises(KeyboardInterrupt), devices.precision(mixed=True):

@@ -108,6 +108,12 @@ def run_predict(name, arguments, request):
         run_as_it_is(name, addresses, request)
 
 
+def run_draw(name, arguments, request):
+    """Draw the pictures, here and not in the repository."""
+    run_as_it_is(name, arguments, request)
+    assert {file.name for file in Path("img").iterdir()} >= {"section.png", "curves.png", "network.png"}
+
+
 def run_prepare(name, arguments, request):
     """Prepare the small stacks of another server."""
     archive = Path.cwd() / "challenge.zip"
@@ -132,6 +138,7 @@ def run_isbi2012(name, arguments, request):
 RUN = {
     "main.py": run_main,
     "predict.py": run_predict,
+    "img.draw": run_draw,
     "segmentation.app": run_app,
     "data/isbi2012/prepare.py": run_prepare,
     "benchmarks.isbi2012": run_isbi2012,

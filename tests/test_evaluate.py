@@ -42,7 +42,7 @@ def test_runs_are_compared_in_one_picture_and_one_table(tmp_path, capsys):
         (tmp_path / name).mkdir()
         run_epochs(tmp_path / name, small_network(2), [], 2)
         keras.utils.set_random_seed(0)
-        runs.write_summary(tmp_path / name, {"seed": 0}, scores={"held out": {"accuracy": accuracy}})
+        runs.close_run(tmp_path / name, {"seed": 0}, scores={"held out": {"accuracy": accuracy}})
     out = tmp_path / "comparison.png"
     assert evaluate.main(["compare", str(tmp_path / "a"), str(tmp_path / "b"), "--out", str(out)]) == 0
     printed = capsys.readouterr().out.splitlines()

@@ -1,10 +1,13 @@
 import io
+import os
+import subprocess
+import sys
 import zipfile
 
 import keras
 import numpy as np
 import pytest
-from helpers import draw_section, save, small_network
+from helpers import REPOSITORY, draw_section, save, small_network
 
 from segmentation import export
 from segmentation.files import images
@@ -42,7 +45,7 @@ def test_a_package_passes_the_test_of_bioimageio_core(channels, image_file, tmp_
     expected = np.load(tmp_path / "wrong" / "test_output.npy")
     np.save(tmp_path / "wrong" / "test_output.npy", 1 - expected)
     with pytest.raises(ValueError, match=r"does not pass bioimageio\.core's test"):
-        export.check(tmp_path / "wrong" / "rdf.yaml")
+        export._check(tmp_path / "wrong" / "rdf.yaml")
 
 
 @pytest.mark.parametrize("shape", [(64, 64), (96, 160)])
@@ -101,7 +104,8 @@ def test_a_package_is_named_after_its_network_and_tested_with_an_image_of_its_ow
     runs.close_run(run, {"seed": 0, "data": cells}, scores={})
     assert export.main([]) == 0
     with zipfile.ZipFile("nuclei.zip") as package:
-        described = package.read("bioimageio.yaml").decode()
+        (description,) = (name for name in package.namelist() if name.endswith(".yaml"))
+        described = package.read(description).decode()
         test_input = np.load(io.BytesIO(package.read("test_input.npy")))
     assert "name: U-Net for cells" in described
     assert "Arganda-Carreras" not in described
@@ -112,4 +116,40 @@ def test_without_its_own_data_an_image_has_to_be_named(tmp_path, monkeypatch, ca
     monkeypatch.chdir(tmp_path)
     networks.save_network(small_network(2), tmp_path / "model.keras")
     assert export.main(["model.keras"]) == 2
-    assert "name an image as in training by --image" in capsys.readouterr().err
+    assert "give an image like it with --image" in capsys.readouterr().err
+
+
+def test_a_network_in_the_current_folder_names_its_package_after_that(image_file, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    networks.save_network(small_network(2), tmp_path / "model.keras")
+    assert export.main(["model.keras", "--image", str(image_file)]) == 0
+    assert (tmp_path / f"{tmp_path.name}.zip").is_file()
+
+
+def test_tables_of_tf2onnx_are_left_as_they_were():
+    import tf2onnx.optimizer
+
+    before = list(tf2onnx.optimizer._optimizers.items())
+    with pytest.raises(KeyboardInterrupt), export._without_reshape_optimizer():
+        assert "reshape_optimizer" not in tf2onnx.optimizer._optimizers
+        raise KeyboardInterrupt
+    assert list(tf2onnx.optimizer._optimizers.items()) == before
+
+
+def test_bioimageio_core_loads_keras_weights_by_our_backend(tmp_path):
+    """Without the variable it would use torch; conftest.py sets it for the other tests."""
+    networks.save_network(small_network(2), tmp_path / "model.keras")
+    save(draw_section(np.random.default_rng(0), 64, 64)[0], tmp_path / "a.png")
+    code = (
+        "import os, sys\n"
+        "from segmentation import export\n"
+        "assert export.main(sys.argv[1:]) == 0\n"
+        "from bioimageio.core._settings import settings\n"
+        "assert settings.keras_backend == 'tensorflow', settings.keras_backend\n"
+        "assert 'KERAS_BACKEND' not in os.environ\n"
+    )
+    environment = {name: value for name, value in os.environ.items() if name != "KERAS_BACKEND"}
+    arguments = ["model.keras", "--image", "a.png", "--out", "package.zip"]
+    command = [sys.executable, "-c", code, *(str(tmp_path / a) if "." in a else a for a in arguments)]
+    done = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

@@ -16,8 +16,6 @@ IMAGEJ = Path("/usr/share/java/ij.jar")
 REPORT = """
 import ij.ImagePlus;
 import ij.io.Opener;
-from segmentation.prediction import masks
-from segmentation.prediction import networks
 
 public class Report {
     public static void main(String[] files) {

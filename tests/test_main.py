@@ -51,7 +51,7 @@ def test_a_run_leaves_masks_scores_and_pictures(train, cells, tmp_path, capsys):
 
 
 def stop_after(epoch):
-    """A Record that presses Ctrl-C in the middle of the epoch after this one."""
+    """A Checkpoint that presses Ctrl-C in the middle of the epoch after this one."""
 
     class Interrupted(callbacks.Checkpoint):
         def on_train_batch_begin(self, batch, logs=None):
@@ -196,6 +196,7 @@ def test_any_function_of_the_model_file_can_be_trained(train, tmp_path, monkeypa
         inputs = keras.layers.Input(input_shape)
         return keras.Model(inputs, keras.layers.Conv2D(classes, 3, padding="same", activation="sigmoid")(inputs))
 
+    flat.__module__ = "model"
     monkeypatch.setattr(model, "flat", flat, raising=False)
     assert train("--model", "flat") == 0
     assert len(keras.saving.load_model(tmp_path / "runs" / "cells" / "model.keras").layers) == 2

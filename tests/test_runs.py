@@ -40,6 +40,7 @@ def test_runs_of_version_1_0_say_by_their_file_when_they_ended(tmp_path, record)
 
 
 def test_a_damaged_record_is_none(tmp_path, record):
-    (record("broken") / "run.json").write_text("{")
-    assert runs.read_summary(tmp_path / "broken") == {}
+    for name, text in (("broken", "{"), ("list", "[1]")):
+        (record(name) / "run.json").write_text(text)
+        assert runs.read_summary(tmp_path / name) == {}
     assert runs.find_latest(tmp_path) is None

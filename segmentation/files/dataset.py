@@ -20,7 +20,7 @@ class Facts:
     """What a check has to know of an image or a label.
 
     `size` is (height, width), `kind` the word for its channels, "grey" or "RGB", `digest` a fingerprint of its pixels,
-    `counts` are a label's pixels by value, and `array` is what was decoded, where it is trained on.
+    `counts` are a label's pixels by value, and `array` is what was decoded, if it is to be trained on.
     """
 
     size: tuple
@@ -44,14 +44,17 @@ class Survey:
     problems: list
 
 
-def survey(folder):
-    """Look at every file of a dataset, each decoded once: a `Survey`."""
+def survey(folder, keep=False):
+    """Look at every file of a dataset, each decoded once: a `Survey`.
+
+    With `keep` it holds the arrays of train/ too, to be trained on.
+    """
     folder = Path(folder)
     if not folder.is_dir():
         missing = f"{folder}: no such folder; a dataset is a folder with train/image and train/label in it."
-        return Survey(folder, {name: {} for name in _LOOK}, [missing])
+        return Survey(folder, {name: {} for name in LOOK}, [missing])
     problems, parts = [], {}
-    for name, look in _LOOK.items():
+    for name, look in LOOK.items():
         parts[name] = {}
         if name.startswith("test") and not (folder / name).is_dir():
             continue
@@ -62,7 +65,8 @@ def survey(folder):
             continue
         for file in files:
             try:
-                parts[name][file] = look(file)
+                facts = look(file)
+                parts[name][file] = facts if keep and name.startswith("train") else replace(facts, array=None)
             except ValueError as error:
                 parts[name][file] = None
                 problems.append(str(error))
@@ -93,8 +97,9 @@ def find_problems(found, fraction, crop):
     small = [(facts.size, file) for file, facts in trained.items() if facts and min(facts.size) < crop]
     if small:
         (height, width), file = min(small)
-        problems.append(f"{file}: its {height}x{width} pixels are less than --crop {crop}, in {len(small)} images so.")
-    if trained and split(len(trained), fraction)[0].stop < 1:
+        fault = f"its {height}x{width} pixels are less than --crop {crop}"
+        problems.append(f"{file}: {fault}, as in {len(small)} of {len(trained)} images.")
+    if trained and hold_out(len(trained), fraction)[0].stop < 1:
         problems.append(
             f"{found.folder / 'train/image'}: {len(trained)} images cannot be split with "
             f"--validation-fraction {fraction}; at least one has to be trained on and one held out."
@@ -102,7 +107,7 @@ def find_problems(found, fraction, crop):
     return problems + _check_classes(found, fraction)
 
 
-def split(count, fraction):
+def hold_out(count, fraction):
     """Hold out the last `fraction` of `count` sections: a block, since neighbouring sections resemble each other.
 
     Returns
@@ -140,7 +145,7 @@ def describe(found):
 def _look_at_image(file):
     """The `Facts` of an image to train on; ValueError if it cannot be used."""
     array = images.read_array(file)
-    return _find_facts(array[np.newaxis], file, array)
+    return replace(_find_facts(array[np.newaxis], file), array=array)
 
 
 def _look_at_pages(file):
@@ -148,30 +153,27 @@ def _look_at_pages(file):
     return _find_facts(images.read_pages(file), file)
 
 
-def _find_facts(pages, file, array=None):
+def _find_facts(pages, file):
     """The `Facts` of images (pages, height, width) or (pages, height, width, 3)."""
     images.check_range(pages, file)
     kind = "grey" if pages.ndim == 3 else "RGB"
-    return Facts(pages.shape[1:3], str(pages.dtype), kind, _digest(pages[0]), {}, array)
+    return Facts(size=pages.shape[1:3], dtype=str(pages.dtype), kind=kind, digest=_digest(pages[0]), counts={})
 
 
 def _look_at_label(file):
     """The `Facts` of a label; ValueError if it cannot be used."""
     label = labels.read_label(file)
     counts = dict(zip(*(part.tolist() for part in np.unique(label, return_counts=True)), strict=True))
-    return Facts(label.shape, str(label.dtype), "label", _digest(label), counts, label)
+    return Facts(
+        size=label.shape, dtype=str(label.dtype), kind="label", digest=_digest(label), counts=counts, array=label
+    )
 
 
-def _look_at_test_label(file):
-    """As `_look_at_label`, without keeping what was decoded."""
-    return replace(_look_at_label(file), array=None)
-
-
-_LOOK = {
+LOOK = {
     "train/image": _look_at_image,
     "train/label": _look_at_label,
     "test": _look_at_pages,
-    "test/label": _look_at_test_label,
+    "test/label": _look_at_label,
 }
 
 
@@ -246,7 +248,7 @@ def _check_classes(found, fraction):
     """Problems with classes, of more than two, that the sections to be trained on do not hold."""
     good = {file.stem: facts for file, facts in found.parts["train/label"].items() if facts}
     stems = [file.stem for file in found.parts["train/image"]]
-    training, _ = split(len(stems), fraction)
+    training, _ = hold_out(len(stems), fraction)
     trained = set().union(*(good[stem].counts for stem in stems[training] if stem in good))
     everywhere = set().union(*(facts.counts for facts in good.values()))
     if len(everywhere) <= 2:

@@ -4,6 +4,7 @@ import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import tifffile
 from PIL import Image
 
@@ -62,7 +63,11 @@ def write_stack(path, stack, like):
 
 
 def write_probability(path, maps, like):
-    """Write maps, a float32 array (pages, [classes,] height, width), as TIFF: one page alone, more as `write_stack`."""
+    """Write probabilities, float32 (pages, height, width[, classes]), as TIFF with the classes as channels.
+
+    One page is written alone, more as by `write_stack`, with the resolution of the TIFF `like`.
+    """
+    maps = np.moveaxis(maps, 3, 1) if maps.ndim == 4 else maps
     if len(maps) > 1:
         write_stack(path, maps, like)
     else:

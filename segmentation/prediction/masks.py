@@ -1,5 +1,7 @@
 """From images to masks by a trained network: probabilities, masks, and the files they are written to."""
 
+from dataclasses import replace
+
 import numpy as np
 from tqdm import tqdm
 
@@ -50,13 +52,13 @@ def to_mask(probability, settings, threshold=watershed.THRESHOLD):
     return probability.argmax(-1).astype(np.uint8)
 
 
-def choose_settings(classes, maps, values, palette=None):
+def choose_settings(label_arrays, maps, values, palette=None):
     """Choose how masks are made of a network's maps, by labelled sections that it was not trained on.
 
     Parameters
     ----------
-    classes : list of arrays (height, width)
-        The labels, as from `labels.classify`.
+    label_arrays : list of arrays (height, width)
+        As from `labels.classify`.
     maps : list of float arrays (height, width) in [0, 1]
         Probabilities of the inside; of more than two classes they are not looked at.
     values : list of int
@@ -68,12 +70,12 @@ def choose_settings(classes, maps, values, palette=None):
     -------
     networks.MaskSettings
     """
+    settings = networks.MaskSettings(values=labels.values_to_write(values), palette=tuple(palette) if palette else None)
     if len(values) > 2:
-        written = labels.values_to_write(values)
-        return networks.MaskSettings(values=written, palette=tuple(palette) if palette else None)
+        return settings
     corner = np.s_[:1024, :1024]  # of larger images it would take long
-    border = watershed.choose_border([label[corner] for label in classes], [inside[corner] for inside in maps])
-    return networks.MaskSettings(border)
+    border = watershed.choose_border([label[corner] for label in label_arrays], [inside[corner] for inside in maps])
+    return replace(settings, border=border)
 
 
 def write_masks(
@@ -130,13 +132,8 @@ def write_masks(
         else:
             writing.write_mask(out / f"{stem}{folders.PREDICTED}.png", masks[0], settings.palette)
         if probability:
-            write_maps(out / f"{stem}{folders.PROBABILITY}.tif", maps, like=file)
+            writing.write_probability(out / f"{stem}{folders.PROBABILITY}.tif", maps, like=file)
     return problems
-
-
-def write_maps(path, maps, like):
-    """Write probabilities (pages, height, width[, classes]) of a file's pages as TIFF, its classes as channels."""
-    writing.write_probability(path, np.moveaxis(maps, 3, 1) if maps.ndim == 4 else maps, like)
 
 
 def check_pages(network, pages, file):

@@ -52,7 +52,9 @@ def save_network(network, path, settings=None):
 
 
 def load_network(file):
-    """Load a network that main.py has saved, and what is to be done with its probabilities.
+    """Load a network that main.py has saved, and the settings of its masks.
+
+    Layers of one's own are known if they are registered in model.py, that of this folder or of the clone.
 
     Returns
     -------
@@ -71,7 +73,7 @@ def load_network(file):
     except ModuleNotFoundError as error:
         if error.name != "model":  # which is not to be found from outside the clone
             raise
-    _require(file)
+    _check_there(file)
     if not zipfile.is_zipfile(file):
         raise ValueError(f"{file}: cannot be loaded as a Keras model (it is no .keras file).")
     try:
@@ -89,12 +91,12 @@ def load_network(file):
 
 
 def read_digest(file):
-    """A fingerprint of a network's file: text. ValueError if there is no such file."""
-    _require(file)
+    """SHA-256 of a network's file, in hexadecimal; ValueError if there is no such file."""
+    _check_there(file)
     return hashlib.sha256(Path(file).read_bytes()).hexdigest()
 
 
-def _require(file):
+def _check_there(file):
     if not Path(file).is_file():
         raise ValueError(f"{file}: no such file; train a network with main.py, or name another.")
 

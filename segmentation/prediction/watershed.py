@@ -62,7 +62,7 @@ def find_lines(probability, border):
 
 
 def _find_cells(probability, border):
-    """Share the section out between its cells.
+    """Divide a section among its cells.
 
     Cores grow to segments that meet in the membranes (a watershed); then neighbours merge, the least parted first,
     until membrane is as probable as `border` along every border that is left.
@@ -75,7 +75,7 @@ def _find_cells(probability, border):
     Returns
     -------
     int array (height, width)
-        A number for each cell, and its share of the membranes around it.
+        A number for each cell and its part of the membranes around it.
     """
     smooth = ndimage.gaussian_filter(probability, SMOOTHING)
     segments = watershed(-smooth, _find_cores(smooth))

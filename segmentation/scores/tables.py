@@ -53,7 +53,7 @@ def _score_classes(label, mask, values):
 
 
 def mean_scores(rows):
-    """The mean of each score over dicts of scores, as from `score_mask`; NaN, for none, is left out."""
+    """The mean of each score over dicts of scores, as from `score_mask`; NaN counts as missing."""
     columns = {}
     for row in rows:
         for name, value in row.items():
@@ -74,7 +74,7 @@ def score_folder(mask_folder, label_folder):
     Returns
     -------
     dict of str to dict
-        The `score_mask` of each stem of `label_folder`, in natural order.
+        The scores of each mask, as from `score_mask`, by the stems of `label_folder` in natural order.
 
     Raises
     ------
@@ -109,7 +109,7 @@ def _find_mask(folder, stem):
 
 
 def format_table(rows):
-    """Lay scores out as text: a header, then a line for each of a dict of dicts of float; NaN for what one has not."""
+    """Lay out a dict of dicts of float as text: a header, then a line for each; NaN for a score that is missing."""
     first = max(map(len, rows), default=0) + 2
     names = list(dict.fromkeys(name for row in rows.values() for name in row))
     lines = [" " * first + "".join(f"{name:>{len(name) + 2}}" for name in names)]

@@ -1,8 +1,8 @@
 """A run on disk, whole at every moment, so that it can be looked at, killed and resumed.
 
 runs/<name>/ holds model.keras (the network with the lowest held-out loss), last.keras (network and optimiser after
-the last finished epoch), history.csv (one row a finished epoch), and run.json (arguments, versions, device, seconds,
-scores).
+the last finished epoch), history.csv (one row a finished epoch), and run.json (arguments, versions, device; once the
+run has ended also seconds, scores and when that was).
 """
 
 import csv
@@ -41,15 +41,15 @@ def open_run(run, arguments, **facts):
         run.rename(aside)
         print(f"The earlier run in {run} is now {aside}.")
     run.mkdir(parents=True, exist_ok=True)
-    write_summary(run, arguments, **facts)
+    _write_summary(run, arguments, **facts)
 
 
 def close_run(run, arguments, **facts):
     """Write down what a run has come to, and that it has ended."""
-    write_summary(run, arguments, **facts, ended=_format_time(datetime.now(UTC)))
+    _write_summary(run, arguments, **facts, ended=_format_time(datetime.now(UTC)))
 
 
-def write_summary(run, arguments, **facts):
+def _write_summary(run, arguments, **facts):
     """Write run.json: the arguments, what they ran on, and the results so far."""
     summary = {"arguments": _to_text(arguments), "seed": arguments["seed"], **facts}
     with writing.whole_file(run / "run.json") as temporary:
@@ -59,9 +59,10 @@ def write_summary(run, arguments, **facts):
 def read_summary(run):
     """What run.json holds: a dict, empty if there is no such run."""
     try:
-        return json.loads((run / "run.json").read_text())
+        summary = json.loads((run / "run.json").read_text())
     except (OSError, ValueError):
         return {}
+    return summary if isinstance(summary, dict) else {}
 
 
 def read_arguments(run):

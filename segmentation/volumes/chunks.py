@@ -62,7 +62,14 @@ def make_job(model, *, threshold=watershed.THRESHOLD, border=None, flips=True, p
     ValueError
         If there is no such file.
     """
-    return Job(model, networks.read_digest(model), threshold, border, flips, probability)
+    return Job(
+        model=model,
+        digest=networks.read_digest(model),
+        threshold=threshold,
+        border=border,
+        flips=flips,
+        probability=probability,
+    )
 
 
 def write_volume(text, out, job, *, tile=None, scheduler=None):
@@ -110,7 +117,7 @@ def write_volume(text, out, job, *, tile=None, scheduler=None):
 def _stamp(volume, job, tile):
     """All that decides what is written, as the result keeps it.
 
-    Its names stay as they are: by them a command goes on with what an earlier version has begun.
+    Its names stay as they are: a command uses them to continue what an earlier version began.
     """
     settings = {name: value for name, value in job._asdict().items() if name != "digest"}
     stamp = {"volume": volume.path.name, "array": volume.name, "shape": list(volume.shape), "tile": tile}
@@ -207,7 +214,7 @@ def _load(job):
     """
     network, settings = networks.load_network(job.model)
     if networks.read_digest(job.model) != job.digest:
-        raise ValueError(f"{job.model}: is another network than when this prediction began; start it again.")
+        raise ValueError(f"{job.model}: has changed since this prediction began; run the command again.")
     return network, settings if job.border is None else replace(settings, border=job.border)
 
 
@@ -242,7 +249,7 @@ def _write_chunk(volume, target, region, job, tile, halo):
     chunks = [_chunk_lengths(side, tile, halo) for side in section.shape[:2]]
     array = da.from_array(section, (*chunks, *section.shape[2:]), name=False, meta=np.empty((0,) * section.ndim))
     predicted = array.map_overlap(
-        predict_section,
+        _predict_section,
         depth={axis: halo if len(chunks[axis]) > 1 else 0 for axis in (0, 1)},
         boundary="none",
         dtype=target.dtype,
@@ -255,7 +262,7 @@ def _write_chunk(volume, target, region, job, tile, halo):
     return da.store([block], [target], regions=[region], lock=False, compute=False)
 
 
-def predict_section(section, job, path):
+def _predict_section(section, job, path):
     """Mask, or probability, of an array (height, width) or (height, width, channels)."""
     network, settings = _load(job)
     images.check_range(section, path)
