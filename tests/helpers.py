@@ -75,14 +75,16 @@ def serve_app(*arguments, folder=REPOSITORY):
     port = free_port()
     command = [sys.executable, "-m", "segmentation.app", *arguments, "--port", str(port)]
     with subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL) as process:
-        until = time.monotonic() + 120
-        while time.monotonic() < until and process.poll() is None:
-            with socket.socket() as probe:
-                if not probe.connect_ex(("127.0.0.1", port)):
-                    break
-            time.sleep(0.5)
-        yield f"http://127.0.0.1:{port}"
-        process.terminate()
+        try:
+            until = time.monotonic() + 120
+            while time.monotonic() < until and process.poll() is None:
+                with socket.socket() as probe:
+                    if not probe.connect_ex(("127.0.0.1", port)):
+                        break
+                time.sleep(0.5)
+            yield f"http://127.0.0.1:{port}"
+        finally:  # a test that fails would wait for it otherwise
+            process.terminate()
 
 
 def small_network(depth, seed=0, channels=1):
