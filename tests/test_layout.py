@@ -90,6 +90,13 @@ def test_an_import_that_runs_up_is_found_also_in_a_function():
     assert find_upward("segmentation.training.callbacks", "from segmentation.prediction import masks") == []
 
 
+def test_the_order_is_the_one_that_the_design_states():
+    page = " ".join((REPOSITORY / "docs" / "design.md").read_text().split())
+    assert " < ".join([*map(", ".join, FLOORS), " | ".join(SCRIPTS[0]), ", ".join(SCRIPTS[1])]) in page
+    for names in FOLDERS.values():
+        assert ", ".join(names) in page
+
+
 def test_the_one_exception_is_still_one():
     module, function, name = EXCEPTION
     tree = ast.parse((REPOSITORY / f"{module.replace('.', '/')}.py").read_text())
