@@ -6,9 +6,11 @@ A dataset is a folder (docs/images.md):
 
     DIR/train/image/<stem>.<ext>   DIR/train/label/<stem>.<ext>    paired by stem
     DIR/test/<stem>.<ext>          DIR/test/label/<stem>.<ext>     the second is optional
+    DIR/val/image  DIR/val/label   DIR/dataset.json                optional
 """
 
 import argparse
+import functools
 import math
 import os
 import sys
@@ -21,8 +23,8 @@ import numpy as np
 from keras._tf_keras.keras.preprocessing.image import ImageDataGenerator  # tensorflow.keras's, without TensorFlow
 from scipy import ndimage
 
-from segmentation import devices, geometry
-from segmentation.files import dataset, folders, images, labels
+from segmentation import arguments, devices, geometry
+from segmentation.files import classes, dataset, inventory, scaling, splits
 from segmentation.training import borders
 
 # What the same tissue may look like in another section. Shears and rotations are in degrees, and keep the membranes'
@@ -30,6 +32,7 @@ from segmentation.training import borders
 AFFINE = {"rotation_range": 10, "shear_range": 5, "zoom_range": 0.1, "fill_mode": "reflect"}
 IMAGE_GENERATOR = ImageDataGenerator(**AFFINE, interpolation_order=1)
 LABEL_GENERATOR = ImageDataGenerator(**AFFINE, interpolation_order=0)
+WEIGHT_GENERATOR = ImageDataGenerator(**AFFINE | {"fill_mode": "constant"}, interpolation_order=0)
 CONTRAST = 0.2
 BRIGHTNESS = 0.1
 NOISE = 0.08
@@ -37,52 +40,108 @@ NUMPY_RANDOM_STATE = threading.Lock()
 WORKERS = min(8, os.cpu_count() or 1)
 
 
+class Lazy:
+    """A sequence of arrays that are made when they are asked for; the last `dataset.MOST_KEPT` of them are kept.
+
+    Parameters
+    ----------
+    make : callable
+        The array of a number.
+    numbers : list of int
+    """
+
+    def __init__(self, make, numbers):
+        self.make, self.numbers = make, numbers
+        self._kept = functools.lru_cache(dataset.MOST_KEPT)(make)
+
+    def __len__(self):
+        return len(self.numbers)
+
+    def __getitem__(self, index):
+        if isinstance(index, slice):
+            return [self._kept(number) for number in self.numbers[index]]
+        return self._kept(self.numbers[index])
+
+
+def _make(make, count):
+    """Arrays 0, 1, ...: a list, or of many a `Lazy` sequence."""
+    return [make(i) for i in range(count)] if count <= dataset.MOST_KEPT else Lazy(make, list(range(count)))
+
+
+def _take(arrays, part):
+    """Some of a list of arrays, or of a `Lazy` sequence, by their numbers."""
+    if isinstance(arrays, Lazy):
+        return Lazy(arrays.make, [arrays.numbers[i] for i in part])
+    return [arrays[i] for i in part]
+
+
 @dataclass(frozen=True)
 class Pairs:
     """Images and the labels that belong to them.
 
-    `stems` are in natural order; `images` are float32 arrays (height, width, channels) in [0, 1]; `labels` are arrays
-    (height, width), bool, True inside cells, or the numbers of more than two classes, as from `labels.classify`;
-    `values` are the labels' values for the classes, and `palette` the colours of more than two of them, if the first
-    label has some, or None.
+    `stems` are in natural order; `images` are a list, or of more than `dataset.MOST_KEPT` a `Lazy` sequence, of float32
+    arrays (height, width, channels), scaled by `scaling` to about 0
+    to 1; `labels` are arrays (height, width) of classes, as from `classes.classify`; `classes` says what these are.
     """
 
     stems: list
     images: list
     labels: list
-    values: list
-    palette: list | None = None
+    classes: classes.Classes
+    scaling: scaling.Scaling
 
 
 def read_pairs(folder):
-    """Read the `Pairs` of `folder`/image and `folder`/label."""
-    image_files, label_files = (folders.find_images(Path(folder) / part) for part in ("image", "label"))
-    scaled = {stem: images.read_image(file) for stem, file in image_files.items()}
-    return _join(scaled, {stem: labels.read_label(label_files[stem]) for stem in scaled}, label_files)
+    """Read the `Pairs` of DIR/train, or of DIR/val, as the whole dataset DIR says what they mean.
+
+    Raises
+    ------
+    ValueError
+        With all that is wrong with them.
+    """
+    folder = Path(folder).resolve()
+    found = dataset.survey(folder.parent, keep=True, names={"train", folder.name})
+    if found.problems:
+        raise ValueError("\n".join(found.problems))
+    return take_pairs(found, found.parts[folder.name].list_sections())
 
 
-def take_pairs(survey):
-    """The `Pairs` of train/ out of a `dataset.Survey` without problems that has kept them: no file is read again."""
-    found, labelled = survey.parts["train/image"], survey.parts["train/label"]
-    scaled = {file.stem: images.scale(facts.array) for file, facts in found.items()}
-    decoded = {file.stem: facts.array for file, facts in labelled.items()}
-    return _join(scaled, decoded, {file.stem: file for file in labelled})
+def take_pairs(found, sections):
+    """The `Pairs` of some sections of a `dataset.Survey` without problems that has kept them: no file is read again.
+
+    Parameters
+    ----------
+    found : dataset.Survey
+    sections : list
+        As from `splits.split_sections`.
+    """
+    facts = {file: known for part in found.parts.values() for file, known in part.facts.items()}
+
+    def read_image(i):
+        _, file, _, page = sections[i]
+        pages = dataset.read_image(file, facts[file])
+        return scaling.scale(pages[page], scaling.fit(found.scaling, pages[page]))
+
+    def read_label(i):
+        _, _, file, page = sections[i]
+        return classes.classify(dataset.read_label(file, facts[file]), found.classes)[page]
+
+    arrays = _make(read_label, len(sections))
+    known = replace(found.classes, parted=len(found.classes.values) == 2 and classes.are_parted(arrays))
+    return Pairs([stem for stem, *_ in sections], _make(read_image, len(sections)), arrays, known, found.scaling)
 
 
-def _join(scaled, decoded, label_files):
-    """`Pairs` out of dicts by stem: images, labels as their files hold them, and those files."""
-    stems = list(scaled)
-    values = labels.find_values(decoded.values())
-    classes = [labels.classify(decoded[stem], values) for stem in stems]
-    palette = labels.read_palette(label_files[stems[0]], values) if len(values) > 2 else None
-    return Pairs(stems, list(scaled.values()), classes, values, palette)
-
-
-def split(pairs, fraction):
-    """Split by `dataset.hold_out`: the `Pairs` to train on, and those that are held out."""
-    parts = dataset.hold_out(len(pairs.stems), fraction)
+def split(pairs, fraction, group_by=None):
+    """Split by `splits.hold_out`: the `Pairs` to train on, and those that are held out."""
+    parts = splits.hold_out(pairs.stems, fraction, group_by)
     return tuple(
-        replace(pairs, stems=pairs.stems[part], images=pairs.images[part], labels=pairs.labels[part]) for part in parts
+        replace(
+            pairs,
+            stems=[pairs.stems[i] for i in part],
+            images=_take(pairs.images, part),
+            labels=_take(pairs.labels, part),
+        )
+        for part in parts
     )
 
 
@@ -90,43 +149,50 @@ def split(pairs, fraction):
 class Augmentation:
     """How crops are varied beyond shifts, shears, small rotations and zoom.
 
-    `turns`: flip and rotate by quarter turns, for pictures that have no upper side; `grey`: change contrast, brightness
-    and noise; `elastic`: as for `deform`, in pixels, before anything else, 0 for none.
+    `turns`: one of `geometry.TURNS`, all flips and quarter turns for pictures that have no upper side, mirror for those
+    that have one; `grey`: change contrast, brightness and noise, in shares of the scaled range; `elastic`: as for
+    `deform`, in pixels, before anything else, 0 for none.
     """
 
-    turns: bool = True
+    turns: str = "all"
     grey: bool = True
     elastic: float = 0.0
 
 
-def augment(image, label, rng, augmentation):
+def augment(image, label, rng, augmentation, ignoring=False):
     """Vary an image and its label in the same way.
 
     The image is interpolated linearly, the label takes its nearest value, so that no new values arise.
 
     Parameters
     ----------
-    image : float32 array (height, width, channels) in [0, 1], square
+    image : float32 array (height, width, channels), about 0 to 1, square
     label : array (height, width, any number)
     rng : numpy.random.Generator
     augmentation : Augmentation
+    ignoring : bool
+        Whether the last channel of the label weighs its pixels: what comes in from outside then weighs nothing.
 
     Returns
     -------
     image, label : float32 arrays of the same shapes
     """
     if augmentation.elastic:
-        image, label = deform(image, label, rng, augmentation.elastic)
+        image, label = deform(image, label, rng, augmentation.elastic, ignoring)
     transform = draw_transform(IMAGE_GENERATOR, image.shape, rng)
     image = IMAGE_GENERATOR.apply_transform(image, transform)
-    label = LABEL_GENERATOR.apply_transform(label, transform)
+    moved = LABEL_GENERATOR.apply_transform(label, transform)
+    if ignoring:
+        moved[..., -1:] = WEIGHT_GENERATOR.apply_transform(label[..., -1:], transform)
+    label = moved
     if augmentation.grey:
         contrast = np.float32(1 + rng.uniform(-CONTRAST, CONTRAST))
         brightness = np.float32(rng.uniform(-BRIGHTNESS, BRIGHTNESS))
         noise = rng.standard_normal(image.shape, dtype="float32")
         noise *= np.float32(rng.uniform(0, NOISE))
         image = image * contrast + (image.mean() * (1 - contrast) + brightness) + noise
-    k = rng.integers(geometry.TURNS) if augmentation.turns else 0
+    turns = geometry.TURNS[augmentation.turns]
+    k = turns[rng.integers(len(turns))]
     return geometry.turn(image, k), geometry.turn(label.astype("float32"), k)
 
 
@@ -140,7 +206,7 @@ def draw_transform(generator, shape, rng):
     return transform
 
 
-def deform(image, label, rng, deviation):
+def deform(image, label, rng, deviation, ignoring=False):
     """Deform an image and its label elastically, as in the U-Net paper.
 
     Random displacements on a grid of 3x3 points, interpolated bicubically between them.
@@ -151,6 +217,8 @@ def deform(image, label, rng, deviation):
     rng : numpy.random.Generator
     deviation : float
         Standard deviation of the displacements in pixels; 10 in the paper.
+    ignoring : bool
+        As for `augment`.
     """
     size = image.shape[:2]
     zoom = [side / 3 for side in size]
@@ -158,13 +226,40 @@ def deform(image, label, rng, deviation):
     for axis in positions:
         grid = rng.normal(0, deviation, (3, 3)).astype("float32")
         axis += ndimage.zoom(grid, zoom, order=3, mode="nearest", grid_mode=True)
-    return _move(image, positions, order=1), _move(label, positions, order=0)
+    moved = _move(label, positions, order=0)
+    if ignoring:
+        moved[..., -1:] = _move(label[..., -1:], positions, order=0, mode="constant")
+    return _move(image, positions, order=1), moved
 
 
-def _move(image, positions, order):
+def _move(image, positions, order, mode="reflect"):
     """Take each pixel of an array (height, width, channels) from its position, interpolated by splines of an order."""
     channels = np.moveaxis(image, -1, 0)
-    return np.stack([ndimage.map_coordinates(c, positions, order=order, mode="reflect") for c in channels], axis=-1)
+    return np.stack([ndimage.map_coordinates(c, positions, order=order, mode=mode) for c in channels], axis=-1)
+
+
+def _make_target(label, border_weight, border_sigma, gain):
+    """A label, and what its pixels weigh, if that differs: narrow borders more, and what is not labelled nothing.
+
+    Parameters
+    ----------
+    label : array (height, width)
+    border_weight, border_sigma
+        As for `Crops`.
+    gain : float or None
+        What all labelled pixels weigh; None if all pixels are labelled.
+
+    Returns
+    -------
+    array (height, width, 1 or 2)
+    """
+    if not (border_weight or gain):
+        return label[..., np.newaxis]
+    known = classes.known(label)
+    weights = known * np.float32(gain or 1)
+    if border_weight:
+        weights *= borders.weigh_borders((label > 0) & known, border_weight, border_sigma)
+    return np.dstack([np.where(known, label, 0), weights])
 
 
 class Crops(keras.utils.PyDataset):
@@ -175,9 +270,9 @@ class Crops(keras.utils.PyDataset):
 
     Parameters
     ----------
-    images : list of float32 arrays (height, width, channels) in [0, 1]
+    images : list of float32 arrays (height, width, channels), about 0 to 1
     labels : list of arrays (height, width)
-        bool, or the numbers of classes.
+        Classes, as from `classes.classify`.
     crop : int
         Side of a crop in pixels.
     batch_size, steps : int
@@ -188,14 +283,16 @@ class Crops(keras.utils.PyDataset):
         Threads that make batches while the network trains.
     augmentation : Augmentation
     border_weight, border_sigma : float
-        The `w0` and `sigma` of `borders.weigh_borders`; a weight of 0 weighs all pixels alike.
+        The `w0` and `sigma` of `borders.weigh_borders`; a weight of 0 weighs all labelled pixels alike.
+    ignoring : bool
+        Whether there are pixels that are not labelled, which weigh nothing.
     group : devices.Group
         Which part of a batch this process makes.
 
     Yields
     ------
     float32 (batch_size, crop, crop, channels) and, of the labels, float32 (batch_size, crop, crop, 1); with
-    `border_weight` also the weights, like the labels
+    `border_weight` or `ignoring` also the weights, like the labels
     """
 
     def __init__(
@@ -211,14 +308,18 @@ class Crops(keras.utils.PyDataset):
         augmentation=Augmentation(),
         border_weight=0.0,
         border_sigma=5.0,
+        ignoring=False,
         group=devices.ALONE,
     ):
         super().__init__(workers=workers)
-        self.images = images
-        self.targets = [label[..., np.newaxis] for label in labels]
-        if border_weight:
-            weights = (borders.weigh_borders(label > 0, border_weight, border_sigma) for label in labels)
-            self.targets = [np.dstack(pair) for pair in zip(labels, weights, strict=True)]
+        self.images, self.ignoring = images, ignoring
+        # So that a loss by few strokes is no smaller than one by all pixels.
+        gain = 1 / max(np.mean([classes.known(label).mean() for label in labels]), 1e-9) if ignoring else None
+
+        def make(i):
+            return _make_target(labels[i], border_weight, border_sigma, gain)
+
+        self.targets = _make(make, len(labels))
         self.crop, self.steps, self.augmentation = crop, steps, augmentation
         self.own = range(batch_size)[group.part_of(batch_size)]
         self.seed, self.epoch = seed, 0
@@ -238,19 +339,18 @@ class Crops(keras.utils.PyDataset):
         height, width = self.images[i].shape[:2]
         y, x = rng.integers(height - self.crop + 1), rng.integers(width - self.crop + 1)
         window = slice(y, y + self.crop), slice(x, x + self.crop)
-        return augment(self.images[i][window], self.targets[i][window], rng, self.augmentation)
+        return augment(self.images[i][window], self.targets[i][window], rng, self.augmentation, self.ignoring)
 
 
 class Sections(keras.utils.PyDataset):
     """Whole held-out sections, one a batch and device, in order, as they are.
 
     Sections are padded by reflection to a common size that the network accepts; the third item of a batch weighs the
-    padding with zero, and every section alike. What fills the last batch weighs nothing.
+    padding, and what is not labelled, with zero, and every section alike. What fills the last batch weighs nothing.
 
     Parameters
     ----------
-    images : list of float32 arrays (height, width, channels) in [0, 1]
-    labels : list of arrays (height, width)
+    images, labels
         As for `Crops`.
     multiple : int
         What height and width have to be divisible by.
@@ -282,24 +382,28 @@ class Sections(keras.utils.PyDataset):
         height, width = self.images[i].shape[:2]
         margin = (0, self.height - height), (0, self.width - width), (0, 0)
         section = np.pad(self.images[i], margin, mode="symmetric")
-        label = np.pad(self.labels[i][..., np.newaxis].astype("float32"), margin)
-        weight = np.pad(np.ones((height, width, 1), "float32"), margin)
+        known = classes.known(self.labels[i])[..., np.newaxis]
+        label = np.pad(np.where(known, self.labels[i][..., np.newaxis], 0).astype("float32"), margin)
+        weight = np.pad(known.astype("float32"), margin)
         # Keras divides by the number of items in all batches, those that fill the last one among them.
         gain = (number == i) * len(self) * self.group.devices / len(self.images)
-        return section, label, weight * np.float32(gain / weight.mean())
+        return section, label, weight * np.float32(gain / max(weight.mean(), 1e-9))
 
 
 def main(argv=None):
     parser = argparse.ArgumentParser(description="Check a dataset: what is there, and what is wrong with it.")
     parser.add_argument("folder", type=Path, metavar="DIR", help="dataset: train/image, train/label, test")
-    found = dataset.survey(parser.parse_args(argv).folder)
+    arguments.add_meaning(parser)
+    options = parser.parse_args(argv)
+    found = dataset.survey(options.folder, ignore=options.ignore, objects=options.objects, rule=options.scaling)
     if not found.folder.is_dir():
         print(f"data.py: {found.problems[0]}", file=sys.stderr)
         return 2
-    print(dataset.describe(found))
-    lines = found.problems or ["No problems found."]
-    print(*lines, sep="\n", file=sys.stderr if found.problems else sys.stdout)
-    return 2 if found.problems else 0
+    print(inventory.describe(found), *found.notes, sep="\n")
+    print(*(f"Warning: {text}" for text in found.warnings), sep="\n", end="\n" * bool(found.warnings))
+    problems = dataset.find_problems(found)
+    print(*problems or ["No problems found."], sep="\n", file=sys.stderr if problems else sys.stdout)
+    return 2 if problems else 0
 
 
 if __name__ == "__main__":

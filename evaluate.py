@@ -3,9 +3,9 @@
     python evaluate.py data/membrane/test data/membrane/test/label    # a row an image, and their mean
     python evaluate.py compare runs/membrane runs/membrane.1          # a picture and a table
 
-MASKS is a folder of <stem>_predict.png or <stem>.png, LABELS one of labels of the same stems. Of two values the higher
-is white, the inside of a cell; "membrane" scores are those of the black class. Where <stem>_probability.tif lie beside
-all masks, the best threshold of the maps is looked for too, as in the ISBI 2012 challenge.
+MASKS is a folder of <stem>_predict.png or <stem>.png, LABELS one of labels of the same stems. Each class has its
+scores, by the name that dataset.json gives it, of two the rarer one first. Where <stem>_probability.tif lie beside all
+masks, the best threshold of the maps is looked for too, as in the ISBI 2012 challenge.
 """
 
 import argparse
@@ -14,8 +14,8 @@ from pathlib import Path
 
 import tifffile
 
-from segmentation import figures
-from segmentation.files import folders, labels
+from segmentation import arguments, figures
+from segmentation.files import classes, dataset, folders, labels
 from segmentation.scores import isbi2012, tables
 from segmentation.training import runs
 
@@ -26,20 +26,35 @@ def parse_score(argv):
         epilog="evaluate.py compare RUN ... lays runs side by side; evaluate.py compare --help says how.",
     )
     parser.add_argument("masks", type=Path, metavar="MASKS", help="folder of <stem>_predict.png or <stem>.png")
-    parser.add_argument("labels", type=Path, metavar="LABELS", help="folder of labels, paired by stem")
+    parser.add_argument("labels", type=Path, metavar="LABELS", help="folder of labels, paired by their names")
+    arguments.add_meaning(parser, images=False)
     return parser.parse_args(argv)
 
 
 def score(options):
     """Print the scores of each mask of a folder, and their means."""
-    rows = tables.score_folder(options.masks, options.labels)
+    masks, label_files = tables.find_masks(options.masks, options.labels)
+    known, notes = dataset.find_classes(label_files, masks, options.labels, options.ignore, options.objects)
+    print(*notes, sep="\n", end="\n" * bool(notes))
+    rows, known = tables.score_folder(options.masks, options.labels, known)
     print(tables.format_table({**rows, "mean": tables.mean_scores(rows.values())}))
-    files = folders.find_images(options.labels)
-    maps = [options.masks / f"{stem}{folders.PROBABILITY}.tif" for stem in files]
-    if all(file.is_file() for file in maps) and "v_rand" in next(iter(rows.values())):
-        inside, _ = labels.read_labels(files.values())
-        best = isbi2012.challenge_scores(inside, [tifffile.imread(file) for file in maps])
+    maps = [find_map(file) for file in masks.values()]
+    if known.parted and len(known.values) == 2 and all(file.is_file() for file in maps):
+        pages = [classes.classify(labels.read_label(label_files[stem]), known) == 1 for stem in masks]
+        inside = [page for stack in pages for page in stack]
+        best = isbi2012.challenge_scores(inside, [page for file in maps for page in read_map(file)])
         print("maps, best threshold: V_rand {v_rand:.4f} at {threshold}, V_info {v_info:.4f}".format(**best))
+
+
+def find_map(mask):
+    """The probabilities that belong to a mask: <stem>_probability.tif beside it."""
+    return mask.with_name(f"{mask.stem.removesuffix(folders.PREDICTED)}{folders.PROBABILITY}.tif")
+
+
+def read_map(file):
+    """Probabilities of two classes: array (pages, height, width)."""
+    probability = tifffile.imread(file)
+    return probability.reshape(-1, *probability.shape[-2:])
 
 
 def parse_compare(argv):

@@ -11,14 +11,15 @@ The run is kept in runs/<name of the data folder>/; the masks are written beside
 import argparse
 import inspect
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import keras
 
 import data
 import model
-from segmentation import arguments, devices, figures
-from segmentation.files import dataset, folders, writing
+from segmentation import arguments, devices, figures, geometry
+from segmentation.files import dataset, description, folders, splits, writing
 from segmentation.prediction import masks, networks
 from segmentation.scores import tables
 from segmentation.training import callbacks, runs
@@ -35,22 +36,29 @@ def parse(argv):
     add("--epochs", type=positive, default=5, help="passes of --steps-per-epoch batches")
     add("--steps-per-epoch", type=positive, default=220, help="batches an epoch")
     add("--batch-size", type=positive, default=4, help="crops a batch")
-    add("--crop", type=positive, default=256, help="side of a training crop in pixels")
+    how = "side of a training crop in pixels; 256, or what the smallest image allows, if not given"
+    add("--crop", type=positive, help=how)
     how = "the function of model.py that builds the network"
     add("--model", choices=find_architectures(), default="unet", help=how)
     add("--width", type=positive, default=12, help="channels at full resolution; 64 in the paper")
     add("--depth", type=positive, default=4, help="how many times the image is halved")
     add("--weights", type=Path, metavar="FILE", help="a trained network to start from; random weights if none is named")
     add("--learning-rate", type=arguments.rate, default=3e-3, help="Adam's, at the start; it falls to 0 along a cosine")
-    add("--turns", action=switch, default=True, help="train on the eight flips and rotations")
+    how = "flips and rotations to train on, and to average when predicting: mirror for pictures that have an upper side"
+    add("--turns", choices=geometry.TURNS, default="all", help=how)
+    add("--no-turns", action="store_const", const="none", dest="turns", help="the same as --turns none")
     add("--grey", action=switch, default=True, help="train on changes of contrast, brightness and noise")
     add("--elastic", type=natural, default=0, help="pixels of elastic deformation; 10 in the paper")
     add("--border-weight", type=natural, default=0, help="w0 of narrow borders between cells; 10 in the paper")
     add("--border-sigma", type=positive, default=5, help="sigma in pixels, by which a border is narrow; 5 in the paper")
     how = "share of train/ held out, its last sections"
-    add("--validation-fraction", type=arguments.fraction, default=0.2, help=how)
+    add("--validation-fraction", type=arguments.fraction, default=dataset.FRACTION, help=how)
+    how = "hold out whole groups, such as patients: by folder, or by what comes before the last _, - or space of a name"
+    add("--group-by", choices=splits.GROUPINGS, help=how)
+    arguments.add_meaning(parser)
     add("--seed", type=natural, default=0, help="of weights, crops and dropout")
     add("--run", type=Path, help="folder of the run; runs/<name of the data folder> if none is named")
+    add("--out", type=Path, help="folder for the masks of the test images; beside them if none is named")
     how = "compute in bfloat16, with weights in float32; by default only on GPUs made for it"
     add("--mixed-precision", action=switch, help=how)
     add("--tensorboard", action="store_true", help="write scores and overlays for TensorBoard to RUN/tensorboard")
@@ -72,23 +80,47 @@ def find_architectures():
 def load(options, group=devices.ALONE):
     """Check everything before the first step of training, and take the pairs as the check has decoded them.
 
+    What was guessed, and what may not be meant, is printed; `options.crop` is chosen if it was not given.
+
     Returns
     -------
-    pairs : data.Pairs, or None if there are problems
+    pairs : (data.Pairs, data.Pairs), to be trained on and held out, or None if there are problems
     problems : list of str
     """
-    survey = dataset.survey(options.data, keep=True)
-    problems = dataset.find_problems(survey, options.validation_fraction, options.crop)
-    problems += filter(None, map(writing.find_obstacle, (options.run, options.data / "test")))
+    survey = dataset.survey(
+        options.data, keep=True, ignore=options.ignore, objects=options.objects, rule=options.scaling
+    )
+    fraction, group_by = options.validation_fraction, options.group_by
+    problems = dataset.find_problems(survey, fraction, options.crop, depth=options.depth, group_by=group_by)
+    options.crop = options.crop or dataset.find_crop(survey, options.depth)
+    problems += filter(None, map(writing.find_obstacle, filter(None, (options.run, options.out))))
     if options.crop % 2**options.depth:
-        problems.append(f"--crop {options.crop}: not divisible by 2^{options.depth}, as --depth needs.")
+        fits = max(options.crop // 2**options.depth, 1) * 2**options.depth
+        problems.append(
+            f"--crop {options.crop}: not divisible by 2^{options.depth}, as --depth needs; --crop {fits} is."
+        )
     if options.batch_size % group.devices:
         problems.append(f"--batch-size {options.batch_size}: cannot be shared evenly by {group.devices} devices.")
     if options.resume:
         problems += runs.find_differences(options.run, vars(options))
     elif options.weights:
         problems += find_misfit(options)
-    return (None if problems else data.take_pairs(survey)), problems
+    if problems:
+        return None, problems
+    if group.rank == 0:
+        if not options.out and choose_out(options).parent == options.run:
+            print("The test images' folder cannot be written to: their masks go to the folder of the run.")
+        print(*survey.notes, *(f"Warning: {text}" for text in survey.warnings), sep="\n")
+    split = splits.split_sections(survey, fraction, group_by)
+    return [data.take_pairs(survey, sections) for sections in split], []
+
+
+def choose_out(options):
+    """Where the masks of the test images go: beside them or, where nothing can be written, to the run."""
+    place, _ = dataset.find_places(options.data, "test")
+    if options.out or not place.is_dir() or not writing.find_obstacle(place):
+        return options.out or place
+    return options.run / "masks"
 
 
 def find_misfit(options):
@@ -109,13 +141,14 @@ def build(options, channels, classes):
     return architecture((None, None, channels), classes, width=options.width, depth=options.depth)
 
 
-def compile_network(network, options):
-    """Choose loss, optimiser and metrics; all are written to history.csv."""
+def compile_network(network, options, known):
+    """Choose loss, optimiser and metrics; all are written to history.csv. `known` are the classes of the labels."""
     classes = network.output_shape[-1]
-    loss, iou = "binary_crossentropy", keras.metrics.BinaryIoU([0], name="membrane_iou", dtype="float32")
+    loss, rare = "binary_crossentropy", known.order[0]
+    iou = keras.metrics.BinaryIoU([rare], name=f"{known.names[rare]}_iou", dtype="float32")
     if classes > 1:
         loss = "sparse_categorical_crossentropy"
-        iou = keras.metrics.MeanIoU(classes, "mean_iou", sparse_y_pred=False)
+        iou = keras.metrics.MeanIoU(classes, "mean_iou", dtype="float32", sparse_y_pred=False)
     steps = options.epochs * options.steps_per_epoch
     rate = keras.optimizers.schedules.CosineDecay(options.learning_rate, steps)
     network.compile(optimizer=keras.optimizers.Adam(rate), loss=loss, weighted_metrics=["accuracy", iou])
@@ -131,7 +164,7 @@ def train(options, training, held_out, group=devices.ALONE, watching=()):
         options.mixed_precision = devices.has_bfloat16()
     writes = group.rank == 0  # the other processes only train
     if writes:
-        print(f"Training on {devices.name_device()}; held out: {', '.join(held_out.stems)}.")
+        print(f"Training on {devices.name_device()}; held out: {name_stems(held_out.stems)}.")
     crops = data.Crops(
         training.images,
         training.labels,
@@ -142,6 +175,7 @@ def train(options, training, held_out, group=devices.ALONE, watching=()):
         augmentation=data.Augmentation(options.turns, options.grey, options.elastic),
         border_weight=options.border_weight,
         border_sigma=options.border_sigma,
+        ignoring=training.classes.ignore is not None,
         group=group,
     )
     sections = data.Sections(held_out.images, held_out.labels, 2**options.depth, group)
@@ -149,18 +183,19 @@ def train(options, training, held_out, group=devices.ALONE, watching=()):
         if options.resume:
             network = keras.saving.load_model(options.run / "last.keras")
         else:
-            classes = len(training.values) if len(training.values) > 2 else 1
+            count = len(training.classes.values)
+            classes = count if count > 2 else 1
             network = build(options, channels=training.images[0].shape[-1], classes=classes)
             if options.weights:
                 networks.copy_weights(options.weights, network)
-            compile_network(network, options)
+            compile_network(network, options, training.classes)
         epoch = int(network.optimizer.iterations) // options.steps_per_epoch
         following = [callbacks.FollowEpochs(crops)]
         if writes:
-            following += [callbacks.Checkpoint(options.run, epoch), callbacks.Learning(held_out.labels)]
-            following += callbacks.watch(
-                options.run, held_out.images[0], held_out.labels[0], group, tensorboard=options.tensorboard
-            )
+            settings = describe_network(options, training)
+            following += [callbacks.Checkpoint(options.run, epoch, settings)]
+            following += [callbacks.Learning(held_out.labels, training.classes)]
+            following += callbacks.watch(options.run, held_out, group, settings, tensorboard=options.tensorboard)
         network.fit(
             crops,
             validation_data=sections,
@@ -172,39 +207,62 @@ def train(options, training, held_out, group=devices.ALONE, watching=()):
         )
 
 
+def name_stems(stems):
+    """The names of sections, of many the first and the last."""
+    return ", ".join(stems) if len(stems) <= 12 else f"{len(stems)} sections, {stems[0]} to {stems[-1]}"
+
+
+def describe_network(options, pairs):
+    """The `networks.Settings` of a network that is trained on such pairs, but for how cells are parted."""
+    known, channels = pairs.classes, description.find_description(options.data).channels
+    return networks.Settings(
+        values=known.written,
+        palette=known.palette,
+        names=known.names,
+        shown=known.order[0],
+        scaling=pairs.scaling,
+        turns=options.turns,
+        channels=channels if len(channels) == pairs.images[0].shape[-1] else (),
+    )
+
+
 def choose_mask_settings(options, held_out):
     """Choose on the held-out sections how masks are made, and keep that with the network.
 
     Returns
     -------
     network : keras.Model
-    settings : networks.MaskSettings
+    settings : networks.Settings
     predicted : list of arrays
         The masks of the held-out sections.
     """
     network, _ = networks.load_network(options.run / "model.keras")
-    maps = [masks.predict(network, image) for image in held_out.images]
-    settings = masks.choose_settings(held_out.labels, maps, held_out.values, held_out.palette)
+    maps = [masks.predict(network, image, turns=options.turns) for image in held_out.images]
+    border = masks.choose_border(held_out.labels, maps, held_out.classes)
+    settings = replace(describe_network(options, held_out), border=border)
     networks.save_network(network, options.run / "model.keras", settings)
     return network, settings, [masks.to_mask(probability, settings) for probability in maps]
 
 
 def write_test_masks(options, network, settings):
-    """Write a mask beside each test image, if there are any, and say which had to be left out."""
-    test = options.data / "test"
-    if test.is_dir():
-        problems = masks.write_masks(network, folders.find_images(test), test, settings)
+    """Write a mask for each test image, if there are any, and say which had to be left out."""
+    images, _ = dataset.find_places(options.data, "test")
+    if images.is_dir():
+        out = choose_out(options)
+        out.mkdir(parents=True, exist_ok=True)
+        problems, _ = masks.write_masks(network, folders.find_images(images), out, settings)
         print(*problems, sep="\n", file=sys.stderr, end="\n" * bool(problems))
 
 
 def score(options, held_out, predicted):
     """The mean scores of the held-out sections and, if they are labelled, of the test images: a dict of dicts."""
     rows = [
-        tables.score_mask(label, mask, held_out.values) for label, mask in zip(held_out.labels, predicted, strict=True)
+        tables.score_mask(label, mask, held_out.classes) for label, mask in zip(held_out.labels, predicted, strict=True)
     ]
-    scores, test = {"held out": tables.mean_scores(rows)}, options.data / "test"
-    if (test / "label").is_dir():
-        scores["test"] = tables.mean_scores(tables.score_folder(test, test / "label").values())
+    scores, (_, labels) = {"held out": tables.mean_scores(rows)}, dataset.find_places(options.data, "test")
+    if labels.is_dir():
+        rows, _ = tables.score_folder(choose_out(options), labels, held_out.classes)
+        scores["test"] = tables.mean_scores(rows.values())
     return scores
 
 
@@ -212,7 +270,7 @@ def draw(options, held_out, predicted):
     """Draw the curves, and the overlay of the first held-out section."""
     history = runs.read_history(options.run / "history.csv")
     figures.save(figures.draw_curves(history), options.run / "curves.png")
-    overlay = figures.draw_overlay(held_out.images[0], held_out.labels[0], predicted[0])
+    overlay = figures.draw_overlay(held_out.images[0], held_out.labels[0], predicted[0], held_out.classes)
     figures.save(overlay, options.run / "overlay.png")
 
 
@@ -239,14 +297,19 @@ def main(argv=None):
         if problems:
             print(*problems, sep="\n", file=sys.stderr)
             return 2
-        training, held_out = data.split(pairs, options.validation_fraction)
+        training, held_out = pairs
         with devices.together(group):
             if group.rank == 0:
-                runs.open_run(options.run, vars(options), **devices.describe_machine())
+                options.run = runs.open_run(options.run, vars(options), **devices.describe_machine())
             train(options, training, held_out, group)
         if group.rank > 0:
             return 0
         scores = finish(options, held_out)
+    except ValueError as error:
+        if not str(error).startswith(str(options.run)):
+            raise
+        print(f"main.py: {error}", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         print(f"\nStopped. {runs.describe_state(options.run)}", file=sys.stderr)
         return 130
@@ -261,7 +324,9 @@ def main(argv=None):
         print(f"\nmain.py: out of memory. {fix}", file=sys.stderr)
         return 2
     print(tables.format_table(scores), "constant: the accuracy of one answer for every pixel", sep="\n")
-    print(f"Masks are in {options.data / 'test'}, the network and its record in {options.run}.")
+    images, out = dataset.find_places(options.data, "test")[0], choose_out(options)
+    where = f"Masks are in {out}, the" if images.is_dir() else "The"
+    print(f"{where} network and its record in {options.run}.")
     return 0
 
 

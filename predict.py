@@ -5,8 +5,9 @@
     python predict.py volume.zarr --out masks.zarr
 
 INPUT is images or TIFF stacks of any size, or folders of them. For each image <stem>_predict.png is written: 8-bit,
-255 where the network sees the inside of a cell, 0 where it sees membrane. For a stack it is <stem>_predict.tif, with
-the stack's own resolution. A volume, Zarr, HDF5 or a TIFF with --out NAME.zarr, may be larger than memory.
+255 where the network sees the higher of two classes, such as a vessel or the inside of a cell, 0 where the other. For a
+stack it is <stem>_predict.tif, with the stack's own resolution. A volume, Zarr, HDF5 or a TIFF with --out NAME.zarr,
+may be larger than memory.
 """
 
 import argparse
@@ -14,7 +15,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from segmentation import arguments
+from segmentation import arguments, extras
 from segmentation.files import folders
 from segmentation.prediction import masks, networks, watershed
 
@@ -33,17 +34,18 @@ def parse(argv):
     add("--border", type=float, help=how)
     how = "pixels of the tiles of larger images; if not given, 2560 or less for networks wider than 12"
     add("--tile", type=arguments.positive, help=how)
-    how = "average over the eight flips and rotations; without, eight times faster and a little worse"
+    how = "average over the flips and rotations that the network was trained on; without, faster and a little worse"
     add("--flips", action=argparse.BooleanOptionalAction, default=True, help=how)
     how = "write <stem>_probability.tif too; of a volume the probabilities in place of the mask"
     add("--probability", action="store_true", help=how)
+    add("--axes", help="of a volume, where its file does not name them, or wrongly: letters of tczyx, such as zyx")
     add("--scheduler", metavar="ADDRESS", help="of a dask.distributed cluster that predicts a volume")
     return parser.parse_args(argv)
 
 
 def predict_volume(options, model, out):
     """Predict a volume: what was written, in words."""
-    with arguments.needs("volumes"):
+    with extras.needs("volumes"):
         from segmentation.volumes import chunks
 
     if len(options.input) > 1:
@@ -55,19 +57,22 @@ def predict_volume(options, model, out):
         flips=options.flips,
         probability=options.probability,
     )
-    count = chunks.write_volume(options.input[0], out, job, tile=options.tile, scheduler=options.scheduler)
+    count = chunks.write_volume(
+        options.input[0], out, job, tile=options.tile, scheduler=options.scheduler, axes=options.axes
+    )
     return f"{count} chunks written to {out}."
 
 
 def predict_images(options, model):
-    """Predict images: what was written, in words, and what is wrong with the images that were left out."""
+    """Predict images: what was written, in words, what is wrong with the images that were left out, and warnings."""
     files = folders.find_inputs(options.input)
     network, settings = networks.load_network(model)
     if options.border is not None:
         settings = replace(settings, border=options.border)
-    out = options.out or next(iter(files.values())).parent
+    first = Path(options.input[0])
+    out = options.out or (first if first.is_dir() else next(iter(files.values())).parent)
     out.mkdir(parents=True, exist_ok=True)
-    problems = masks.write_masks(
+    problems, warnings = masks.write_masks(
         network,
         files,
         out,
@@ -77,26 +82,35 @@ def predict_images(options, model):
         tile=options.tile,
         probability=options.probability,
     )
-    return f"{len(files) - len(problems)} masks written to {out}.", problems
+    return f"{len(files) - len(problems)} masks written to {out}.", problems, warnings + name_others(options.input)
+
+
+def name_others(inputs):
+    """A sentence on the files in folders that were left out, if there are any; in a list."""
+    others = [file for folder in map(Path, inputs) if folder.is_dir() for file in folders.find_others(folder)]
+    if not others:
+        return []
+    names = ", ".join(file.name for file in others[:3]) + " and more" * (len(others) > 3)
+    return [f"{len(others)} files are no images and were left out: {names}."]
 
 
 def main(argv=None):
     options = parse(argv)
     model, line = arguments.find_network(options.model)
     print(line, flush=True)
-    first, out, problems = Path(options.input[0]), options.out, []
+    first, out, problems, warnings = Path(options.input[0]), options.out, [], []
     try:
         if folders.is_volume(first) or (out and folders.is_volume(out)):
             written = predict_volume(options, model, out or first.with_name(f"{first.stem}{folders.PREDICTED}.zarr"))
         else:
-            written, problems = predict_images(options, model)
+            written, problems, warnings = predict_images(options, model)
     except (ValueError, OSError) as error:
         print(f"predict.py: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("predict.py: stopped; what was written so far is whole.", file=sys.stderr)
         return 130
-    print(*problems, sep="\n", file=sys.stderr, end="\n" * bool(problems))
+    print(*problems, *warnings, sep="\n", file=sys.stderr, end="\n" * bool(problems + warnings))
     print(written)
     return 2 if problems else 0
 

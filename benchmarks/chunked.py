@@ -80,7 +80,7 @@ def main(argv=None):
     arguments = parser.parse_args(argv)
     with tempfile.TemporaryDirectory() as folder:
         scratch = Path(folder)
-        networks.save_network(unet(width=12), scratch / "model.keras", networks.MaskSettings(border=1.0))
+        networks.save_network(unet(width=12), scratch / "model.keras", networks.Settings(border=1.0))
         with distributed.Client(n_workers=1, threads_per_worker=1, dashboard_address=None) as client:
             bare = client.submit(bare_speed, scratch / "model.keras", arguments.tile, 4).result()
         print(f"the bare network: {bare:.3f} megapixels a second")
@@ -89,7 +89,7 @@ def main(argv=None):
                 scratch / "model.keras", workers, scratch, arguments.sections, arguments.side, arguments.tile
             )
             print(f"{workers} workers: {speed:.3f} megapixels a second, {speed / bare:.2f} of the bare network")
-        networks.save_network(unet(width=2, depth=1), scratch / "small.keras", networks.MaskSettings(border=1.0))
+        networks.save_network(unet(width=2, depth=1), scratch / "small.keras", networks.Settings(border=1.0))
         for size in arguments.sizes:
             with tempfile.TemporaryDirectory(dir=scratch) as inner:
                 source, out = Path(inner) / "source.zarr", Path(inner) / "out.zarr"

@@ -31,8 +31,8 @@ def run_ours(folder, seed, steps):
         (data_folder / "train").symlink_to((folder / "train").resolve())
         given = ["--data", str(data_folder), "--run", str(run), "--seed", str(seed)]
         options = recipe.parse([*given, "--epochs", "1", "--steps-per-epoch", str(steps)])
+        training, held_out = map(isbi2012.name_membranes, recipe.load(options)[0])
         runs.open_run(run, vars(options))
-        training, held_out = data.split(data.read_pairs(folder / "train"), options.validation_fraction)
         recipe.train(options, training, held_out)
         return recipe.finish(options, held_out)["held out"]
 
@@ -44,7 +44,9 @@ def run_original(folder, seed, steps):
     network = original.unet()
     network.fit(original.Pairs(training.images, training.labels, steps, seed), verbose=2, shuffle=False)
     masks = [original.predict(network, image) > 0.5 for image in held_out.images]
-    return tables.mean_scores(map(tables.score_mask, held_out.labels, masks))
+    return tables.mean_scores(
+        [tables.score_mask(*pair, isbi2012.MEMBRANES) for pair in zip(held_out.labels, masks, strict=True)]
+    )
 
 
 RECIPES = {"main.py": run_ours, isbi2012.ORIGINAL: run_original}

@@ -21,6 +21,7 @@ import sys
 import tempfile
 import time
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -31,18 +32,19 @@ from matplotlib.figure import Figure
 import data
 import main as recipe
 from benchmarks import original
-from segmentation import figures
-from segmentation.files import folders
+from segmentation import arguments, figures
+from segmentation.files import classes, folders
 from segmentation.prediction import masks, networks, watershed
 from segmentation.scores import isbi2012, tables
 from segmentation.training import runs
 
 FOLDS = 5
+MEMBRANES = classes.Classes((0, 255), ("membrane", "cell"), parted=True)
 LOOK = 50  # steps between looks at the original
 ROWS = Path(__file__).with_suffix(".csv")
 SCORES = ("accuracy", "membrane_iou", "v_rand", "v_info", "map_v_rand", "map_v_info", "minutes")
 ORIGINAL = "zhixuhao/unet"
-START = ["--weights", str(networks.PRETRAINED), "--learning-rate", "1e-3"]
+START = ["--weights", str(arguments.PRETRAINED), "--learning-rate", "1e-3"]
 OURS = {
     "main.py": [],
     "main.py, short": ["--epochs", "1", "--steps-per-epoch", "110"],
@@ -76,11 +78,17 @@ class Looks(keras.callbacks.Callback):
         self.seconds += time.perf_counter() - self.started
 
 
+def name_membranes(pairs):
+    """The same `data.Pairs`, with the challenge's words for its classes, for a folder that does not give them."""
+    return replace(pairs, classes=replace(pairs.classes, names=MEMBRANES.names))
+
+
 def score(labels, maps, border=watershed.NO_LINES):
     """Scores of the masks, as `watershed.mask_cells` makes them, and those of the maps at their best threshold."""
     inside = [watershed.mask_cells(probability, border) for probability in maps]
     best = {f"map_{name}": value for name, value in isbi2012.challenge_scores(labels, maps).items()}
-    return {**tables.mean_scores(map(tables.score_mask, labels, inside)), **best}
+    rows = [tables.score_mask(label, mask, MEMBRANES) for label, mask in zip(labels, inside, strict=True)]
+    return {**tables.mean_scores(rows), **best}
 
 
 def run_original(folder, fold, seed):
@@ -106,18 +114,18 @@ def run_ours(folder, fold, seed, changes):
             for file in split(list(folders.find_images(folder / "train" / part).values()), fold)[0]:
                 shutil.copy(file, outside / "train" / part)
         options = recipe.parse(["--data", str(outside), "--run", str(run), "--seed", str(seed), *changes])
+        training, held_out = map(name_membranes, recipe.load(options)[0])
         runs.open_run(run, vars(options))
         pairs = data.read_pairs(folder / "train")
         images, labels = split(pairs.images, fold)[1], split(pairs.labels, fold)[1]
         looks = Looks(options.steps_per_epoch, masks.predict, images, labels)
-        training, held_out = data.split(data.read_pairs(outside / "train"), options.validation_fraction)
         recipe.train(options, training, held_out, watching=[looks])
         recipe.finish(options, held_out)
         network, settings = networks.load_network(run / "model.keras")
         last = {"step": looks.rows[-1]["step"], "minutes": looks.seconds / 60}
         maps = [masks.predict(network, image) for image in images]
         rows = [*looks.rows[:-1], {**last, **score(labels, maps, settings.border)}]
-        maps = [masks.predict(network, image, flips=False) for image in images]
+        maps = [masks.predict(network, image, turns="none") for image in images]
         return rows, {**last, **score(labels, maps, settings.border)}
 
 

@@ -18,7 +18,8 @@ import numpy as np
 from PIL import Image
 
 from model import unet
-from segmentation.prediction import masks, networks, tiling
+from segmentation import arguments
+from segmentation.prediction import masks, tiling
 
 REPOSITORY = Path(__file__).parent.parent
 # predict.py, and what Linux says of its memory in the end; `ru_maxrss` would count that of the process that started it.
@@ -37,7 +38,7 @@ def measure_speed(network, side, sizes, turns):
     for turn in range(turns + 1):
         for size in sizes:
             start = time.perf_counter()
-            masks.predict(network, image, flips=False, tile=size)
+            masks.predict(network, image, turns="none", tile=size)
             if turn:  # the first compiles
                 speeds[size].append(side**2 / 1e6 / (time.perf_counter() - start))
     return speeds
@@ -52,7 +53,7 @@ def compare_speed(network, side, whole):
     image = np.random.default_rng(0).integers(0, 255, (side, side), np.uint8)
     seconds, pieces = [], []
     start = time.perf_counter()
-    for number, _ in enumerate(tiling.predict_tiles(network, image, flips=False)):
+    for number, _ in enumerate(tiling.predict_tiles(network, image, turns="none")):
         seconds.append(time.perf_counter() - start)
         if number % 4 == 0:
             pieces += measure_speed(network, whole, [whole], 1)[whole]
@@ -81,7 +82,7 @@ def measure_image(side):
     with tempfile.TemporaryDirectory() as folder:
         image = np.random.default_rng(0).integers(0, 255, (side, side), np.uint8)
         Image.fromarray(image).save(Path(folder) / "a.png", compress_level=1)
-        return measure_memory(Path(folder) / "a.png", "--model", networks.PRETRAINED)
+        return measure_memory(Path(folder) / "a.png", "--model", arguments.PRETRAINED)
 
 
 def main(argv=None):

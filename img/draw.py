@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from segmentation import figures
-from segmentation.files import folders, images, labels
+from segmentation.files import classes, dataset, folders, images, labels, scaling
 from segmentation.prediction import masks, networks
 from segmentation.training import runs
 
@@ -16,17 +16,20 @@ from segmentation.training import runs
 def draw(folder, run, out):
     """Write section.png, mask.png, overlay.png, curves.png and network.png to `out`."""
     network, settings = networks.load_network(run / "model.keras")
-    label_files = folders.find_images(folder / "test" / "label")
+    images_folder, labels_folder = dataset.find_places(folder, "test")
+    label_files, image_files = (folders.find_images(place) for place in (labels_folder, images_folder))
     if not label_files:
-        raise ValueError(f"{folder / 'test' / 'label'}: no labels in this folder.")
+        raise ValueError(f"{labels_folder}: no labels in this folder.")
     stem = next(iter(label_files))
-    image = images.read_image(folders.find_images(folder / "test")[stem])
-    (label, *_), _ = labels.read_labels(label_files.values())
-    mask = masks.to_mask(masks.predict(network, image), settings)
+    pixels = images.read_array(image_files[stem])
+    image = scaling.scale(pixels, scaling.fit(settings.scaling, pixels))
+    known, _ = dataset.find_classes(label_files, {}, labels_folder)
+    (label,) = classes.classify(labels.read_label(label_files[stem]), known)
+    mask = masks.to_mask(masks.predict(network, image, settings.turns), settings)
     out.mkdir(parents=True, exist_ok=True)
     figures.save_picture(image.squeeze(), out / "section.png")
-    figures.save_picture(mask / max(label.max(), 1), out / "mask.png")
-    figures.save_picture(figures.overlay(image, label, mask), out / "overlay.png")
+    figures.save_picture(mask / (len(known.values) - 1), out / "mask.png")
+    figures.save_picture(figures.overlay(image, label, mask, figures.find_shown(known)), out / "overlay.png")
     figures.save(figures.draw_curves(runs.read_history(run / "history.csv")), out / "curves.png")
     figures.save(figures.draw_network(network), out / "network.png")
 

@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 import tifffile
 
-from segmentation import arguments, devices, figures
-from segmentation.files import folders, images, labels, writing
+from segmentation import arguments, devices, extras, figures
+from segmentation.files import classes, folders, scaling, writing
 from segmentation.prediction import masks, networks, tiling, watershed
 
 EXAMPLE = Path(__file__).parents[1] / "data/membrane/test/0.png"
@@ -57,24 +57,32 @@ class Predictor:
         file = folder / Path(upload).name
         shutil.copy(upload, file)
         try:
-            image = images.read_array(file)
-            masks.check_pages(self.network, image[np.newaxis], file)
+            pages, _ = masks.read_pages(self.network, file)
+            if len(pages) > 1:
+                raise ValueError(f"{file}: a stack of {len(pages)} images; predict.py takes stacks.")
+            masks.check_pages(self.network, self.settings, pages, file)
+            image = pages[0]
+            scaled = scaling.fit(self.settings.scaling, image)
             probability, lines = self._find(image)
         except ValueError as error:
             shutil.rmtree(folder)
             return (None, str(error).replace(f"{folder}{os.sep}", ""), *(None,) * 6)
         writing.write_probability(folder / f"{file.stem}{folders.PROBABILITY}.tif", probability[np.newaxis], like=file)
-        np.save(folder / "shown.npy", _shrink(images.scale(image)))
+        np.save(folder / "shown.npy", scaling.scale(_shrink(image), scaled))
         np.save(folder / "lines.npy", lines)
         file.unlink()
         height, width = image.shape[:2]
-        return self._show(folder, threshold, f"{file.name}: {height}x{width} pixels")
+        difference = scaling.find_difference(scaling.survey(image[np.newaxis]), self.settings.scaling)
+        warning = f". Warning: other grey values than in training: {difference}" if difference else ""
+        return self._show(folder, threshold, f"{file.name}: {height}x{width} pixels{warning}")
 
     def _find(self, image):
         """Probabilities of an image, and the lines between its cells, found tile by tile as by `masks.write_masks`."""
         probability = np.empty(tiling.map_shape(self.network, image.shape[:2]), "float32")
         lines = np.zeros(image.shape[:2], bool)
-        for part, inner, outer in tiling.predict_tiles(self.network, image):
+        for part, inner, outer in tiling.predict_tiles(
+            self.network, image, self.settings.turns, scaled=self.settings.scaling
+        ):
             probability[outer] = part[inner]
             if part.ndim == 2:
                 lines[outer] = watershed.find_lines(part, self.settings.border)[inner]
@@ -92,15 +100,15 @@ class Predictor:
         mask_file = map_file.with_name(map_file.name.replace(f"{folders.PROBABILITY}.tif", f"{folders.PREDICTED}.png"))
         image, probability = np.load(folder / "shown.npy"), tifffile.imread(map_file)
         if probability.ndim == 3:
-            mask, overlay = masks.to_mask(np.moveaxis(probability, 0, -1), self.settings), image.mean(-1)
+            mask, overlay = masks.to_mask(np.moveaxis(probability, 0, -1), self.settings), figures.show_grey(image)
             probability = probability.max(0)
         else:
             mask = (probability > threshold) & ~np.load(folder / "lines.npy")
-            overlay = figures.overlay(image, _shrink(mask), _shrink(mask))
-        values = labels.to_values(mask, self.settings.values)
+            overlay = figures.overlay(image, _shrink(mask), _shrink(mask), shown=self.settings.shown)
+        values = classes.to_values(mask, self.settings.values)
         writing.write_mask(mask_file, values, self.settings.palette)
         shown = _shrink(values)
-        pictures = [image.mean(-1), shown / max(shown.max(), 1), overlay, _shrink(probability)]
+        pictures = [figures.show_grey(image), shown / max(shown.max(), 1), overlay, _shrink(probability)]
         return (
             str(folder),
             message,
@@ -119,6 +127,13 @@ def _shrink(picture):
     """Every so many pixels of an array (height, width, ...), so that a page can show it."""
     step = -(-max(picture.shape[:2]) // SHOWN)
     return picture[::step, ::step]
+
+
+def name_pictures(settings):
+    """Titles of the page's pictures, by the classes of the network."""
+    if len(settings.titles) > 2:
+        return "Image", "Mask", "Image", "Highest probability"
+    return "Image", "Mask", settings.titles[settings.shown], f"Probability of {settings.titles[1]}"
 
 
 def _build_page(predictor, title):
@@ -147,7 +162,7 @@ def _build_page(predictor, title):
                 message = gr.Markdown(elem_id="message")
         example = gr.Button("Take the example", elem_id="example", visible=EXAMPLE.is_file())
         with gr.Row():
-            names = ("Image", "Mask", "Membranes", "Probability of the inside")
+            names = name_pictures(predictor.settings)
             pictures = [gr.Image(label=label, format="png", interactive=False) for label in names]
         with gr.Row():
             mask_file = gr.DownloadButton("Mask (PNG)", elem_id="mask")
@@ -168,7 +183,7 @@ def main(argv=None):
     parser.add_argument("--port", type=arguments.positive, default=7860, help="port to listen at")
     options = parser.parse_args(argv)
     try:
-        with arguments.needs("app"):
+        with extras.needs("app"):
             import gradio  # noqa: F401 (so that what is missing is said before a network is loaded)
 
         model, line = arguments.find_network(options.model)

@@ -1,11 +1,12 @@
-"""Options that several commands share: kinds of numbers, the network, packages that only some commands need."""
+"""Options that several commands share: kinds of numbers, the network, what labels and grey values mean."""
 
 import argparse
-from contextlib import contextmanager
 from pathlib import Path
 
-from segmentation.prediction import networks
+from segmentation.files import description, scaling
 from segmentation.training import runs
+
+PRETRAINED = Path(__file__).parents[1] / "pretrained" / "model.keras"
 
 
 def positive(text):
@@ -38,7 +39,7 @@ def rate(text):
 
 def add_network(parser, name="--model", **options):
     """Add the option, or the argument, of a network to an ArgumentParser; `find_network` says which one is meant."""
-    how = "the trained network; if none is named, that of the run in runs/ that ended last, or else the bundled one"
+    how = "the trained network; if none is named, that of the run that ended last, or else the bundled one"
     parser.add_argument(name, type=Path, metavar="MODEL", help=how, **options)
 
 
@@ -56,21 +57,25 @@ def find_network(named):
     line : str
     """
     latest = None if named else runs.find_latest("runs")
-    file = named or (latest / "model.keras" if latest else networks.PRETRAINED)
+    file = named or (latest / "model.keras" if latest else PRETRAINED)
     data = runs.read_arguments(file.parent).get("data")
     return file, f"Network: {file}, trained on {data or 'unknown data (there is no run.json beside it)'}."
 
 
-@contextmanager
-def needs(extra):
-    """Around the import of packages that not every installation has: names the extra that brings them.
+def add_meaning(parser, images=True):
+    """Add the options that say what labels and, with `images`, grey values mean where it is not known."""
+    how = "a label's value, or a colour such as '#ff8000', that is not labelled: it counts nowhere"
+    parser.add_argument("--ignore", type=value, metavar="VALUE", help=how)
+    how = "labels number objects: learn inside and outside, with a border one pixel wide between those that touch"
+    parser.add_argument("--objects", action="store_true", help=how)
+    how = "how grey values are scaled: by dtype, by the range of the dataset, or of each image; chosen if none is given"
+    if images:
+        parser.add_argument("--scaling", choices=scaling.RULES, help=how)
 
-    Raises
-    ------
-    ValueError
-        If a package is missing.
-    """
+
+def value(text):
+    """A label's value, or a colour, for argparse."""
     try:
-        yield
-    except ModuleNotFoundError as error:
-        raise ValueError(f'{error.name} is not installed: pip install -e ".[{extra}]"') from None
+        return description.parse_value(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None

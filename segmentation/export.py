@@ -18,8 +18,8 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from segmentation import arguments, devices, figures
-from segmentation.files import folders, images, labels, writing
+from segmentation import arguments, devices, extras, figures
+from segmentation.files import folders, scaling, writing
 from segmentation.prediction import masks, networks, tiling
 from segmentation.training import runs
 
@@ -37,9 +37,9 @@ MEMBRANES = (
 )
 DOCUMENTATION = """# {name}
 
-A U-Net that gives, at each pixel, the probability of {what}. Images are scaled by their type, to [0, 1], and have sides
-that {multiple} divides; larger images can be predicted in tiles that begin at multiples of {multiple}, with {halo}
-pixels more on each side.
+A U-Net that gives, at each pixel, the probability of {what}. Images are scaled to about 0 to 1 as in
+training, and have sides that {multiple} divides; larger images can be predicted in tiles that begin at multiples of
+{multiple}, with {halo} pixels more on each side.
 
 {run}
 
@@ -118,13 +118,13 @@ def _describe_package(model, image_file, folder, *, name, authors, license_name,
 
     network, settings = networks.load_network(model)
     network = networks.in_float32(network)
-    image = _crop_image(network, image_file)
-    probability = network.predict_on_batch(images.scale(image)[np.newaxis])
+    image = _crop_image(network, settings, image_file)
+    probability = network.predict_on_batch(scaling.scale(image, settings.scaling)[np.newaxis])
     np.save(folder / "test_input.npy", image[np.newaxis])
     np.save(folder / "test_output.npy", probability)
     _draw_cover(network, settings, image, folder / "cover.png")
-    classes = [labels.name_value(value) for value in settings.values] if probability.shape[-1] > 1 else ["inside"]
-    what = "each class" if len(classes) > 1 else "the inside of a cell"
+    classes = list(settings.titles) if probability.shape[-1] > 1 else [settings.titles[1]]
+    what = "each class" if len(classes) > 1 else classes[0]
     multiple, halo = tiling.size_multiple(network), tiling.find_halo(network)
     text = DOCUMENTATION.format(name=name, what=what, multiple=multiple, halo=halo, run=_describe_run(model))
     (folder / "README.md").write_text(text)
@@ -137,7 +137,7 @@ def _describe_package(model, image_file, folder, *, name, authors, license_name,
         documentation=v0_5.FileDescr(source=folder / "README.md"),
         covers=[v0_5.FileDescr(source=folder / "cover.png")],
         tags=["unet", "keras", "semantic-segmentation", "2d"],
-        inputs=[_describe_input(image, multiple, folder / "test_input.npy")],
+        inputs=[_describe_input(image, settings, multiple, folder / "test_input.npy")],
         outputs=[_describe_output(classes, folder / "test_output.npy")],
         weights=_describe_weights(network, settings, folder),
     )
@@ -152,10 +152,10 @@ def _find_example(data):
     raise ValueError("the data that the network was trained on is not here; give an image like it with --image.")
 
 
-def _crop_image(network, image_file):
+def _crop_image(network, settings, image_file):
     """An image (height, width, channels) of the file's dtype, of at most `SIDE` and a size that the network takes."""
-    pages = images.read_pages(image_file)
-    masks.check_pages(network, pages, image_file)
+    pages, _ = masks.read_pages(network, image_file)
+    masks.check_pages(network, settings, pages, image_file)
     multiple = tiling.size_multiple(network)
     height, width = (min(side, SIDE) // multiple * multiple for side in pages.shape[1:3])
     if not height or not width:
@@ -165,20 +165,42 @@ def _crop_image(network, image_file):
 
 def _draw_cover(network, settings, image, path):
     """Draw an image beside its mask."""
-    scaled = images.scale(image)
-    mask = masks.to_mask(masks.predict(network, scaled, flips=False), settings)
-    figures.save_picture(np.hstack([scaled.mean(-1), mask / max(mask.max(), 1)]), path)
+    scaled = scaling.scale(image, settings.scaling)
+    mask = masks.to_mask(masks.predict(network, scaled, turns="none"), settings)
+    figures.save_picture(np.hstack([figures.show_grey(scaled), mask / max(mask.max(), 1)]), path)
 
 
-def _describe_input(image, multiple, test_tensor):
-    """The package's input: images of the dtype of `image`, scaled as in training, of sides that `multiple` divides."""
+def _describe_scaling(image, scaled):
+    """The package's preprocessing: what makes the network's input of images like this one, as `scaling.scale` does."""
     from bioimageio.spec.model import v0_5
 
     as_float = v0_5.EnsureDtypeDescr(kwargs=v0_5.EnsureDtypeKwargs(dtype="float32"))
-    gain = 1 / float(np.iinfo(image.dtype).max) if image.dtype.kind == "u" else 1.0
-    scaling = v0_5.ScaleLinearDescr(kwargs=v0_5.ScaleLinearKwargs(gain=gain, offset=0))
+    clip = v0_5.ClipDescr(kwargs=v0_5.ClipKwargs(min=scaling.BEYOND[0], max=scaling.BEYOND[1]))
+    if scaled.rule == "dtype":
+        gain = 1 / float(np.iinfo(image.dtype).max) if image.dtype.kind == "u" else 1.0
+        steps = [v0_5.ScaleLinearDescr(kwargs=v0_5.ScaleLinearKwargs(gain=gain, offset=0))]
+    elif scaled.rule == "dataset":
+        gains = [1 / max(high - low, 1e-12) for low, high in zip(scaled.low, scaled.high, strict=True)]
+        offsets = [-low * gain for low, gain in zip(scaled.low, gains, strict=True)]
+        kwargs = v0_5.ScaleLinearKwargs(gain=gains[0], offset=offsets[0])
+        if len(gains) > 1:
+            kwargs = v0_5.ScaleLinearAlongAxisKwargs(axis="channel", gain=gains, offset=offsets)
+        steps = [v0_5.ScaleLinearDescr(kwargs=kwargs), clip]
+    else:
+        low, high = scaling.IMAGE_PERCENTILES
+        kwargs = v0_5.ScaleRangeKwargs(axes=("y", "x"), min_percentile=low, max_percentile=high)
+        steps = [v0_5.ScaleRangeDescr(kwargs=kwargs), clip]
+    return [as_float, *steps, as_float]  # the last, or the type of the image would be added
+
+
+def _describe_input(image, settings, multiple, test_tensor):
+    """The package's input: images of the dtype of `image`, scaled as in training, of sides that `multiple` divides."""
+    from bioimageio.spec.model import v0_5
+
     size = v0_5.ParameterizedSize(min=multiple, step=multiple)
-    channels = ["red", "green", "blue"] if image.shape[-1] == 3 else ["grey"]
+    usual = {1: ("grey",), 3: ("red", "green", "blue")}
+    count = image.shape[-1]
+    channels = list(settings.channels or usual.get(count, [f"channel {i + 1}" for i in range(count)]))
     return v0_5.InputTensorDescr(
         id="image",
         axes=[
@@ -189,7 +211,7 @@ def _describe_input(image, multiple, test_tensor):
         ],
         test_tensor=v0_5.FileDescr(source=test_tensor),
         data=v0_5.IntervalOrRatioDataDescr(type=image.dtype.name),
-        preprocessing=[as_float, scaling, as_float],  # the last, or the type of the image would be added
+        preprocessing=_describe_scaling(image, settings.scaling),
     )
 
 
@@ -270,7 +292,7 @@ def main(argv=None):
     options = _parse(argv)
     try:
         # When it is imported, bioimageio.core reads this variable, and else sets it to torch.
-        with arguments.needs("export"), devices.environment(KERAS_BACKEND=keras.backend.backend()):
+        with extras.needs("export"), devices.environment(KERAS_BACKEND=keras.backend.backend()):
             import bioimageio.core
             import tf2onnx  # noqa: F401 (so that what is missing is said before a network is loaded)
 

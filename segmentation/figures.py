@@ -5,7 +5,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 
-from segmentation.files import writing
+from segmentation.files import classes, writing
 
 # Okabe and Ito's palette, told apart by colour-blind readers too.
 FOUND, MISSED, EXTRA = "#009E73", "#D55E00", "#56B4E9"
@@ -18,42 +18,69 @@ LAYER_COLOURS = {
 }
 
 
-def overlay(image, label, mask):
-    """Colour a section by what became of its membranes.
+def show_grey(image):
+    """An image (height, width, channels) as a grey picture (height, width) in [0, 1]: the mean of its channels."""
+    return np.clip(image.mean(-1), 0, 1)
+
+
+def _show(image):
+    """An image as it can be drawn: in colour if it has three channels, or else in grey."""
+    return np.clip(image, 0, 1) if image.shape[-1] == 3 else show_grey(image)
+
+
+def overlay(image, label, mask, shown):
+    """Colour a section by what became of one of two classes.
 
     Parameters
     ----------
-    image : float array (height, width, channels) in [0, 1]
+    image : float array (height, width, channels), about 0 to 1
     label, mask : arrays (height, width)
-        bool, True inside cells; or the numbers of more than two classes.
+        Classes, as from `classes.classify`.
+    shown : int or None
+        The class; None where there are more than two.
 
     Returns
     -------
     float array (height, width, 3) in [0, 1]
-        Found membrane green, missed membrane orange, mask where there is no membrane blue. Of more than two classes,
-        wrong pixels orange.
+        What was found green, what was missed orange, mask where there is none blue. Of more than two classes, wrong
+        pixels orange. What is not labelled is not coloured.
     """
-    picture = np.repeat(image.mean(-1, keepdims=True), 3, axis=-1)
-    if label.dtype == bool:
-        parts = (~label & ~mask, FOUND), (~label & mask, MISSED), (label & ~mask, EXTRA)
-    else:
+    picture = np.repeat(show_grey(image)[..., np.newaxis], 3, axis=-1)
+    counted = classes.known(label)
+    if shown is None:
         parts = ((label != mask, MISSED),)
+    else:
+        true, found = label == shown, mask == shown
+        parts = (true & found, FOUND), (true & ~found, MISSED), (~true & found, EXTRA)
     for where, colour in parts:
+        where = where & counted
         picture[where] = 0.45 * picture[where] + 0.55 * np.array(matplotlib.colors.to_rgb(colour))
     return picture
 
 
-def draw_overlay(image, label, mask):
-    """Figure of a section, its label, its mask and the overlay of the three; arrays as in `overlay`."""
+def find_shown(known):
+    """The class of an overlay: the rarer of two of a `classes.Classes`, None of more."""
+    return known.order[0] if len(known.values) == 2 else None
+
+
+def draw_overlay(image, label, mask, known):
+    """Figure of a section, its label, its mask and the overlay of the three; arrays as in `overlay`.
+
+    The class of the overlay is the rarer of two of `known`, a `classes.Classes`.
+    """
     figure = Figure(figsize=(14, 4.4), layout="constrained")
-    brightest = max(label.max(), mask.max(), 1)
-    pictures = {"section": image, "label": label / brightest, "mask": mask / brightest}
-    pictures["overlay"] = overlay(image, label, mask)
+    shown = find_shown(known)
+    brightest = len(known.values) - 1
+    grey = np.where(classes.known(label), label / brightest, 0.5)
+    pictures = {"section": _show(image), "label": grey, "mask": mask / brightest}
+    pictures["overlay"] = overlay(image, label, mask, shown)
     for axes, (title, picture) in zip(figure.subplots(1, 4), pictures.items(), strict=True):
         axes.imshow(picture, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
         axes.set_title(title)
         axes.axis("off")
-    names = {"membrane found": FOUND, "missed": MISSED, "extra": EXTRA} if label.dtype == bool else {"wrong": MISSED}
+    names = {"wrong": MISSED}
+    if shown is not None:
+        names = {f"{known.names[shown]} found": FOUND, "missed": MISSED, "extra": EXTRA}
     figure.legend(
         handles=[Patch(color=colour, label=name) for name, colour in names.items()], loc="outside lower center", ncols=3
     )
@@ -65,7 +92,7 @@ def draw_pairs(images, labels):
 
     Parameters
     ----------
-    images : sequence of float arrays (height, width, channels) in [0, 1]
+    images : sequence of float arrays (height, width, channels), about 0 to 1
     labels : sequence of arrays (height, width) or (height, width, 1)
     """
     figure = Figure(figsize=(2.2 * len(images), 4.4), layout="constrained")
@@ -73,13 +100,15 @@ def draw_pairs(images, labels):
         figure.subplots(2, len(images), squeeze=False).T, zip(images, labels, strict=True), strict=True
     ):
         for ax, picture in zip(axes, pair, strict=True):
-            ax.imshow(np.clip(picture, 0, 1), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+            ax.imshow(
+                _show(picture) if picture.ndim == 3 else picture, cmap="gray", vmin=0, vmax=1, interpolation="nearest"
+            )
             ax.axis("off")
     return figure
 
 
 def draw_curves(rows):
-    """Figure of loss, accuracy and membrane IoU by epoch, in training and on the held-out sections.
+    """Figure of loss, accuracy and IoU by epoch, in training and on the held-out sections.
 
     Parameters
     ----------
@@ -94,7 +123,7 @@ def draw_curves(rows):
         axes.plot(
             epochs, [row[f"val_{name}"] for row in rows], "o-", color="#0072B2", label="held out (whole sections)"
         )
-        axes.set(xlabel="epoch", title=name.replace("_", " ").replace("iou", "IoU"))
+        axes.set(xlabel="epoch", title=f"IoU of {name[:-4]}" if name.endswith("_iou") else name)
         axes.xaxis.get_major_locator().set_params(integer=True)
         axes.grid(alpha=0.3)
     axes.legend()

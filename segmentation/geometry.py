@@ -5,7 +5,8 @@ import math
 
 import numpy as np
 
-TURNS = 8
+# Numbers of the flips and rotations, as for `turn`, that an image may be seen in.
+TURNS = {"none": (0,), "mirror": (0, 4), "all": tuple(range(8))}
 
 
 def turn(image, k):

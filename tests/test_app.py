@@ -13,7 +13,7 @@ from model import unet
 
 pytest.importorskip("gradio", reason="Gradio is not installed")
 
-from segmentation import app
+from segmentation import app, arguments
 from segmentation.files import images
 from segmentation.prediction import networks, tiling
 
@@ -21,7 +21,7 @@ from segmentation.prediction import networks, tiling
 @pytest.fixture(scope="module")
 def model_file(tmp_path_factory):
     file = tmp_path_factory.mktemp("run") / "model.keras"
-    networks.save_network(small_network(2), file, networks.MaskSettings(border=0.5))
+    networks.save_network(small_network(2), file, networks.Settings(border=0.5))
     return file
 
 
@@ -77,7 +77,7 @@ def test_a_wrong_file_gives_a_sentence_and_leaves_nothing(predictor, tmp_path):
 def test_of_several_classes_the_mask_is_that_of_predict(image_file, tmp_path):
     keras.utils.set_random_seed(0)
     network, model_file = unet(classes=3, width=2, depth=2), tmp_path / "three.keras"
-    networks.save_network(network, model_file, networks.MaskSettings(values=(0, 100, 200)))
+    networks.save_network(network, model_file, networks.Settings(values=(0, 100, 200)))
     predictor = app.Predictor(*networks.load_network(model_file), tmp_path)
     _, _, *pictures, mask_file, map_file = predictor.predict(image_file, 0.5)
     assert [picture.shape[:2] for picture in pictures] == [(90, 130)] * 4
@@ -189,7 +189,7 @@ def test_two_sessions_a_large_upload_and_no_image(browser, address, image_file, 
 
 def test_the_example_is_pictured(browser, tmp_path, request):
     """With the network of the repository. `--screenshot FILE` keeps the picture: img/app.png is made so."""
-    with serve_app("--model", str(networks.PRETRAINED.relative_to(REPOSITORY))) as address:
+    with serve_app("--model", str(arguments.PRETRAINED.relative_to(REPOSITORY))) as address:
         page = open_page(browser, address)
         page.set_viewport_size({"width": 1200, "height": 760})
         page.locator("#example").click()

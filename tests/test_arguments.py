@@ -3,8 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from segmentation import arguments
-from segmentation.prediction import networks
+from segmentation import arguments, extras
 
 
 @pytest.mark.parametrize(
@@ -33,14 +32,14 @@ def test_a_network_that_is_named_is_the_one(tmp_path):
 def test_without_runs_it_is_the_bundled_network(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     file, line = arguments.find_network(None)
-    assert file == networks.PRETRAINED
+    assert file == arguments.PRETRAINED
     assert line.endswith("trained on data/membrane.")
 
 
 def test_a_missing_package_is_named_with_its_extra():
     with (
         pytest.raises(ValueError, match=r'^nowhere is not installed: pip install -e "\.\[app\]"$'),
-        arguments.needs("app"),
+        extras.needs("app"),
     ):
         import nowhere  # noqa: F401
 

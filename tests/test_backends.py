@@ -12,7 +12,7 @@ import pytest
 import tifffile
 from helpers import REPOSITORY, SMALL, draw_section, save, small_network
 
-from segmentation.files import images
+from segmentation.files import images, scaling
 from segmentation.prediction import masks, networks
 
 
@@ -47,10 +47,10 @@ def test_main_runs_on_every_backend(backend, cells, tmp_path):
 
 def test_a_saved_network_answers_alike_on_every_backend(backend, tmp_path):
     network = small_network(3)
-    networks.save_network(network, tmp_path / "model.keras", networks.MaskSettings(border=1.0))
+    networks.save_network(network, tmp_path / "model.keras", networks.Settings(border=1.0))
     save(draw_section(np.random.default_rng(0), 70, 90)[0], tmp_path / "a.png")
     options = ["--model", tmp_path / "model.keras", "--probability", "--no-flips"]
     run(backend, "predict.py", tmp_path / "a.png", *options)
-    expected = masks.predict(network, images.read_image(tmp_path / "a.png"), flips=False)
+    expected = masks.predict(network, scaling.scale(images.read_array(tmp_path / "a.png")), turns="none")
     assert np.ptp(expected) > 0.01
     np.testing.assert_allclose(tifffile.imread(tmp_path / "a_probability.tif"), expected, atol=1e-4)

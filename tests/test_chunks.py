@@ -8,7 +8,7 @@ import pytest
 import tifffile
 from helpers import small_network
 
-from segmentation.files import folders
+from segmentation.files import folders, scaling
 
 pytest.importorskip("zarr", reason="zarr is not installed")
 pytest.importorskip("dask.array", reason="dask is not installed")
@@ -17,7 +17,6 @@ import h5py
 import zarr
 
 import predict
-from segmentation.files import images
 from segmentation.prediction import masks, networks
 from segmentation.volumes import chunks, reading
 
@@ -27,7 +26,7 @@ SHAPE = (3, 75, 150)
 @pytest.fixture(scope="module")
 def model_file(tmp_path_factory):
     file = tmp_path_factory.mktemp("run") / "model.keras"
-    networks.save_network(small_network(2), file, networks.MaskSettings(border=1.0))
+    networks.save_network(small_network(2), file, networks.Settings(border=1.0))
     return file
 
 
@@ -44,7 +43,7 @@ def run(source, out, model_file, *options):
 
 def expected(volume, model_file):
     network, _ = networks.load_network(model_file)
-    return np.stack([masks.predict(network, images.scale(section), flips=False, tile=1000) for section in volume])
+    return np.stack([masks.predict(network, scaling.scale(section), turns="none", tile=1000) for section in volume])
 
 
 def write_zarr(path, volume, zarr_format=3):
@@ -54,6 +53,18 @@ def write_zarr(path, volume, zarr_format=3):
 def write_hdf5(path, volume, name="raw"):
     with h5py.File(path, "a") as file:
         file[name] = volume
+
+
+@pytest.mark.parametrize("rule", ["dataset", "image"])
+def test_chunks_are_scaled_as_their_whole_section(rule, volume, tmp_path):
+    counts = np.uint16(volume * 3.0 * [[[1]], [[4]], [[9]]])
+    scaled = scaling.choose([scaling.survey(section[np.newaxis]) for section in counts], rule)
+    network, file = small_network(2), tmp_path / "model.keras"
+    networks.save_network(network, file, networks.Settings(scaling=scaled))
+    write_zarr(tmp_path / "a.zarr", counts)
+    assert run(tmp_path / "a.zarr", tmp_path / "out.zarr", file, "--probability") == 0
+    whole = [masks.predict(network, section, "none", 1000, scaled) for section in counts]
+    np.testing.assert_allclose(zarr.open(tmp_path / "out.zarr")["0"][:], whole, atol=1e-5)
 
 
 @pytest.mark.parametrize("kind", ["zarr", "zarr 2", "ZARR", "h5", "H5", "tif"])
@@ -168,7 +179,7 @@ def test_a_cluster_without_workers_is_one_sentence(volume, model_file, tmp_path,
 
 def test_colour_volumes_and_a_named_dataset(tmp_path):
     network = small_network(2, channels=3)
-    networks.save_network(network, tmp_path / "model.keras", networks.MaskSettings(border=1.0))
+    networks.save_network(network, tmp_path / "model.keras", networks.Settings(border=1.0))
     colour = np.random.default_rng(0).integers(0, 65535, (2, 50, 60, 3)).astype(np.uint16)
     write_hdf5(tmp_path / "in.h5", np.zeros(3), "table")
     write_hdf5(tmp_path / "in.h5", colour, "group/raw")

@@ -11,7 +11,7 @@ from PIL import Image
 import evaluate
 import main
 import predict
-from segmentation.files import dataset, labels
+from segmentation.files import classes, dataset, labels
 from segmentation.scores import tables
 
 VALUES = np.array([0, 3, 7], np.uint8)
@@ -59,8 +59,10 @@ def test_three_classes_from_files_to_scored_masks(squares, tmp_path, monkeypatch
     assert main.main(["--data", str(squares), *SMALL, *options]) == 0
     scores = json.loads((tmp_path / "runs" / "squares" / "run.json").read_text())["scores"]["test"]
     assert scores["accuracy"] > scores["constant"]
-    assert scores["mean_iou"] == pytest.approx(np.mean([scores[name] for name in scores if name.startswith("iou_")]))
-    assert len(scores) == 6
+    assert scores["mean_iou"] == pytest.approx(
+        np.mean([scores[name] for name in scores if name.endswith("_iou") and name != "mean_iou"])
+    )
+    assert len(scores) == 3 + 2 * 3
     with Image.open(squares / "test" / "0te_predict.png") as mask, Image.open(squares / "test/label/0te.png") as label:
         if label.mode == "P":
             assert mask.getpalette()[: len(PALETTE)] == PALETTE
@@ -68,7 +70,7 @@ def test_three_classes_from_files_to_scored_masks(squares, tmp_path, monkeypatch
         # In its own colours or greys the mask looks like the label.
         seen, meant = (np.asarray(picture.convert("RGB")) for picture in (mask, label))
         assert np.mean(np.all(seen == meant, axis=-1)) == pytest.approx(
-            tables.score_folder(squares / "test", squares / "test/label")["0te"]["accuracy"]
+            tables.score_folder(squares / "test", squares / "test/label", read_classes(squares))[0]["0te"]["accuracy"]
         )
     assert "mean_iou" in (tmp_path / "runs/squares/history.csv").read_text()
     network = ["--model", "runs/squares/model.keras", "--out", "again", "--probability"]
@@ -82,23 +84,36 @@ def test_three_classes_from_files_to_scored_masks(squares, tmp_path, monkeypatch
     assert "mean_iou" in capsys.readouterr().out
 
 
+def find_classes(*files):
+    """What the labels in files mean."""
+    return classes.find_classes({file: labels.survey(labels.read_label(file)) for file in files}).classes
+
+
+def read_classes(folder):
+    """What the labels of a dataset mean."""
+    return dataset.survey(folder).classes
+
+
 def test_classes_are_numbered_by_rising_values(tmp_path):
     save_grey(tmp_path / "a.png", np.array([[2, 0], [0, 2]]))
     save_grey(tmp_path / "b.png", np.array([[1, 1]]))
-    (first, second), values = labels.read_labels([tmp_path / "a.png", tmp_path / "b.png"])
-    assert values == [0, 3, 7]
+    files = [tmp_path / "a.png", tmp_path / "b.png"]
+    known = find_classes(*files)
+    assert known.values == (0, 3, 7)
+    first, second = (classes.classify(labels.read_label(file), known)[0] for file in files)
     assert first.tolist() == [[2, 0], [0, 2]]
     assert second.tolist() == [[1, 1]]
 
 
 def test_a_mask_of_unknown_values_counts_as_wrong(tmp_path):
-    for folder, classes in (("masks", [[0, 1, 2, 2]]), ("labels", [[0, 1, 2, 0]])):
+    for folder, numbers in (("masks", [[0, 1, 2, 2]]), ("labels", [[0, 1, 2, 0]])):
         (tmp_path / folder).mkdir()
-        save_grey(tmp_path / folder / "a.png", np.array(classes))
+        save_grey(tmp_path / folder / "a.png", np.array(numbers))
     Image.fromarray(np.uint8([[0, 3, 7, 9]])).save(tmp_path / "masks" / "a.png")
-    scores = tables.score_folder(tmp_path / "masks", tmp_path / "labels")["a"]
-    assert scores["accuracy"] == 3 / 4
-    assert scores["iou_9"] == 0
+    known = find_classes(tmp_path / "labels" / "a.png")
+    rows, _ = tables.score_folder(tmp_path / "masks", tmp_path / "labels", known)
+    assert rows["a"]["accuracy"] == 3 / 4
+    assert rows["a"]["0_iou"] == 1 / 2
 
 
 def test_palettes_are_kept_and_colours_become_one(tmp_path):
@@ -106,7 +121,6 @@ def test_palettes_are_kept_and_colours_become_one(tmp_path):
     save_indexed(tmp_path / "i.png", classes)
     save_grey(tmp_path / "g.png", classes)
     save_coloured(tmp_path / "c.png", classes)
-    assert labels.read_palette(tmp_path / "i.png", [0, 3, 7])[: len(PALETTE)] == PALETTE
-    assert labels.read_palette(tmp_path / "g.png", [0, 3, 7]) is None
-    _, values = labels.read_labels([tmp_path / "c.png"])
-    assert labels.read_palette(tmp_path / "c.png", values) == [0, 0, 0, 30, 200, 30, 200, 30, 30]
+    assert find_classes(tmp_path / "i.png").palette[: len(PALETTE)] == tuple(PALETTE)
+    assert find_classes(tmp_path / "g.png").palette is None
+    assert find_classes(tmp_path / "c.png").palette == (0, 0, 0, 30, 200, 30, 200, 30, 30)

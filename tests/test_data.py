@@ -45,12 +45,12 @@ def test_variations_can_be_left_out(monkeypatch):
     monkeypatch.setattr(data.IMAGE_GENERATOR, "get_random_transform", lambda shape, seed: {})
     image, label = coded_pair()
     still, still_label = data.augment(
-        image, label, np.random.default_rng(0), data.Augmentation(turns=False, grey=False)
+        image, label, np.random.default_rng(0), data.Augmentation(turns="none", grey=False)
     )
     np.testing.assert_array_equal(still, image)
     np.testing.assert_array_equal(still_label, label)
     assert not np.array_equal(
-        data.augment(image, label, np.random.default_rng(0), data.Augmentation(turns=False))[0], image
+        data.augment(image, label, np.random.default_rng(0), data.Augmentation(turns="none"))[0], image
     )
 
 

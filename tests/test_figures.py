@@ -9,7 +9,7 @@ from segmentation import figures
 def test_overlay_colours_found_missed_and_extra_membrane():
     label = np.array([[False, False, True, True]])
     mask = np.array([[False, True, False, True]])
-    picture = figures.overlay(np.ones((1, 4, 1), "float32"), label, mask)
+    picture = figures.overlay(np.ones((1, 4, 1), "float32"), label, mask, shown=0)
     assert picture.shape == (1, 4, 3)
     found, missed, extra, cell = picture[0]
     assert found.argmax() == 1  # green

@@ -50,7 +50,7 @@ def report(tmp_path):
 
 
 def test_masks_and_stacks_open_in_imagej_with_their_size_and_calibration(report, tmp_path):
-    networks.save_network(small_network(2), tmp_path / "model.keras", networks.MaskSettings(border=1.0))
+    networks.save_network(small_network(2), tmp_path / "model.keras", networks.Settings(border=1.0))
     stack = np.random.default_rng(0).integers(0, 255, (3, 21, 34)).astype(np.uint8)
     metadata = {"axes": "ZYX", "spacing": 50.0, "unit": "nm"}
     tifffile.imwrite(tmp_path / "stack.tif", stack, imagej=True, resolution=(0.25, 0.25), metadata=metadata)

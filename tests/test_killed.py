@@ -57,7 +57,7 @@ def test_without_space_training_ends_with_a_sentence_and_nothing_half_written(ce
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no limit of a file's size")
 def test_without_space_prediction_ends_with_a_sentence_and_nothing_half_written(tmp_path):
-    networks.save_network(small_network(2), tmp_path / "model.keras", networks.MaskSettings(border=1.0))
+    networks.save_network(small_network(2), tmp_path / "model.keras", networks.Settings(border=1.0))
     for i in range(2):
         save(draw_section(np.random.default_rng(i), 300, 300)[0], tmp_path / f"{i}.png")
     command = ["predict.py", tmp_path, "--model", tmp_path / "model.keras", "--out", tmp_path / "out", "--probability"]

@@ -4,7 +4,7 @@ import tifffile
 from helpers import make_indexed, save
 from PIL import Image
 
-from segmentation.files import labels
+from segmentation.files import classes, labels
 
 
 @pytest.mark.parametrize("low_high", [(0, 1), (0, 128), (0, 255), (10, 200)])
@@ -12,20 +12,22 @@ def test_the_higher_label_value_is_inside(tmp_path, low_high):
     cells = np.array([[True, False], [True, True]])
     save(np.where(cells, *reversed(low_high)).astype(np.uint8), tmp_path / "a.png")
     save(np.full((1, 2), low_high[0], np.uint8), tmp_path / "b.png")  # a section of membrane alone
-    (first, second), values = labels.read_labels([tmp_path / "a.png", tmp_path / "b.png"])
-    assert values == list(low_high)
+    read = {name: labels.read_label(tmp_path / name) for name in ("a.png", "b.png")}
+    known = classes.find_classes({tmp_path / name: labels.survey(label) for name, label in read.items()}).classes
+    assert known.values == low_high
+    first, second = (classes.classify(label, known)[0] for label in read.values())
     assert np.array_equal(first, cells)
     assert not second.any()
 
 
 def test_labels_are_read_as_numbers_of_classes(tmp_path):
     make_indexed(np.uint8([[2, 0], [1, 2]]), [(0, 0, 0), (9, 0, 0), (0, 9, 0)]).save(tmp_path / "palette.png")
-    assert labels.read_label(tmp_path / "palette.png").tolist() == [[2, 0], [1, 2]]
+    assert labels.read_label(tmp_path / "palette.png").numbers.tolist() == [[[2, 0], [1, 2]]]
     tifffile.imwrite(tmp_path / "float.tif", np.float32([[0, 1], [2, 1]]))
-    assert labels.read_label(tmp_path / "float.tif").tolist() == [[0, 1], [2, 1]]
+    assert labels.read_label(tmp_path / "float.tif").numbers.tolist() == [[[0, 1], [2, 1]]]
     # Blue, then the brighter yellow: numbers in the order of brightness.
     Image.fromarray(np.uint8([[(0, 0, 255), (255, 255, 0), (0, 0, 255)]])).save(tmp_path / "colour.png")
-    ((blue, yellow, again),) = labels.read_label(tmp_path / "colour.png").tolist()
+    (((blue, yellow, again),),) = labels.read_label(tmp_path / "colour.png").numbers.tolist()
     assert blue == again < yellow
     for name, value in (("half.tif", 0.5), ("nan.tif", np.nan)):
         tifffile.imwrite(tmp_path / name, np.float32([[0, value]]))

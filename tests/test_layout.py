@@ -9,7 +9,8 @@ from helpers import REPOSITORY
 
 # Rooms of one floor do not import each other; within a folder, a file imports those before it.
 FLOORS = [
-    ["geometry", "devices", "files"],
+    ["geometry", "devices", "extras"],
+    ["files"],
     ["scores", "figures"],
     ["prediction"],
     ["training"],
@@ -17,7 +18,22 @@ FLOORS = [
     ["export", "app"],
 ]
 FOLDERS = {
-    "files": ["images", "folders", "labels", "writing", "dataset"],
+    "files": [
+        "scans",
+        "rasters",
+        "tiff",
+        "images",
+        "scaling",
+        "folders",
+        "pairing",
+        "labels",
+        "description",
+        "classes",
+        "writing",
+        "splits",
+        "dataset",
+        "inventory",
+    ],
     "scores": ["pixels", "isbi2012", "tables"],
     "prediction": ["tiling", "watershed", "networks", "masks"],
     "training": ["borders", "runs", "callbacks"],

@@ -207,13 +207,13 @@ def test_every_architecture_of_the_model_file_is_found():
 
 
 def test_each_training_file_is_decoded_once(train, cells, monkeypatch):
-    read, decoded = images.read_pages, Counter()
+    read, decoded = images.read_raster, Counter()
 
-    def count(file, indices=False):
+    def count(file):
         decoded[file] += 1
-        return read(file, indices)
+        return read(file)
 
-    monkeypatch.setattr(images, "read_pages", count)
+    monkeypatch.setattr(images, "read_raster", count)
     assert train("--epochs", "1") == 0
     trained = [*(cells / "train" / "image").iterdir(), *(cells / "train" / "label").iterdir()]
     assert [decoded[file] for file in trained] == [1] * 12

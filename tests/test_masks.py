@@ -27,16 +27,16 @@ def test_predict_keeps_the_size(network, shape):
 def test_a_size_that_fits_is_not_padded(network):
     image = np.random.default_rng(0).random((16, 24, 1), "float32")
     direct = keras.ops.convert_to_numpy(network(image[np.newaxis]))[0, ..., 0]
-    np.testing.assert_allclose(masks.predict(network, image, flips=False), direct, atol=1e-6)
+    np.testing.assert_allclose(masks.predict(network, image, turns="none"), direct, atol=1e-6)
 
 
 def test_flips_make_no_difference_to_a_turned_image(network):
     image = np.random.default_rng(0).random((16, 24, 1), "float32")
-    inside = masks.predict(network, image, flips=True)
+    inside = masks.predict(network, image, turns="all")
     assert inside.shape == (16, 24)
-    assert np.abs(inside - masks.predict(network, image, flips=False)).max() > 1e-3
+    assert np.abs(inside - masks.predict(network, image, turns="none")).max() > 1e-3
     for k in range(8):
-        turned = masks.predict(network, geometry.turn(image, k), flips=True)
+        turned = masks.predict(network, geometry.turn(image, k), turns="all")
         np.testing.assert_allclose(turned, geometry.turn(inside, k), atol=1e-6)
 
 
@@ -45,7 +45,7 @@ def test_masks_of_tiles_are_those_of_the_whole(network, tmp_path):
     save(image, tmp_path / "a.png")
     for tile, name in ((16, "tiles"), (1024, "whole")):
         (tmp_path / name).mkdir()
-        files, settings = {"a": tmp_path / "a.png"}, networks.MaskSettings(border=1.0)
+        files, settings = {"a": tmp_path / "a.png"}, networks.Settings(border=1.0)
         assert not masks.write_masks(network, files, tmp_path / name, settings, tile=tile, probability=True)
     maps = [tifffile.imread(tmp_path / name / "a_probability.tif") for name in ("tiles", "whole")]
     np.testing.assert_allclose(*maps, atol=1e-5)

@@ -11,6 +11,7 @@ from PIL import Image
 import predict
 import segmentation.volumes
 from model import unet
+from segmentation import arguments
 from segmentation.files import images
 from segmentation.prediction import masks, networks, watershed
 from segmentation.training import runs
@@ -37,7 +38,7 @@ def test_the_networks_own_border_is_used_unless_one_is_given(network, tmp_path, 
         return probability > threshold
 
     monkeypatch.setattr(watershed, "mask_cells", to_mask)
-    networks.save_network(network, tmp_path / "own.keras", networks.MaskSettings(border=0.45))
+    networks.save_network(network, tmp_path / "own.keras", networks.Settings(border=0.45))
     save(draw_section(np.random.default_rng(0))[0], tmp_path / "a.png")
     for options in ([], ["--border", "1"]):
         assert predict.main([str(tmp_path / "a.png"), "--model", str(tmp_path / "own.keras"), *options]) == 0
@@ -55,7 +56,7 @@ def test_folder_in_masks_and_probabilities_out(model_file, network, tmp_path):
     assert {file.name for file in out.iterdir()} == names
     inside = tifffile.imread(out / "2_probability.tif")
     assert inside.dtype == np.float32
-    np.testing.assert_allclose(inside, masks.predict(network, images.read_image(tmp_path / "in" / "2.png")), atol=1e-6)
+    np.testing.assert_allclose(inside, masks.predict(network, images.read_array(tmp_path / "in" / "2.png")), atol=1e-6)
     with Image.open(out / "2_predict.png") as mask:
         np.testing.assert_array_equal(np.asarray(mask), np.where(inside > 0.4, 255, 0))
 
@@ -77,17 +78,17 @@ def test_users_mistakes_are_one_sentence(model_file, tmp_path, capsys):
     colour = unet((None, None, 3), width=2, depth=1)
     colour.save(tmp_path / "colour.keras")
     unet((None, None, 2), width=2, depth=1).save(tmp_path / "two.keras")
-    for arguments, message in [
+    for options, message in [
         ([tmp_path / "nowhere"], "nowhere: no images there"),
         ([tmp_path / "empty"], "empty: no images there"),
         ([tmp_path / "text.png"], "text.png: cannot be read"),
         ([image, "--model", tmp_path / "none.keras"], "none.keras: no such file"),
         ([image, "--model", tmp_path / "text.keras"], "text.keras: cannot be loaded"),
-        ([image, "--model", tmp_path / "two.keras"], "two.keras: expected a network from images"),
+        ([image, "--model", tmp_path / "two.keras"], "a.png: expected 2 channels, as in training, found 1"),
         ([image, "--model", tmp_path / "colour.keras"], "a.png: expected 3 channels, as in training, found 1"),
         ([image, "--out", image], "a.png"),
     ]:
-        assert predict.main(["--model", model_file, *map(str, arguments)]) == 2
+        assert predict.main(["--model", model_file, *map(str, options)]) == 2
         error = capsys.readouterr().err
         assert message in error.splitlines()[-1]
         assert "Traceback" not in error
@@ -139,7 +140,7 @@ def test_a_missing_package_of_volumes_is_named_with_the_extra_that_brings_it(mod
 
 
 def test_a_missing_decoder_is_said_of_its_image_and_not_of_volumes(model_file, tmp_path, monkeypatch, capsys):
-    def read(file, indices):
+    def read(file):
         raise ModuleNotFoundError("No module named 'imagecodecs'", name="imagecodecs")
 
     monkeypatch.setitem(images.READERS, ".png", read)
@@ -155,7 +156,7 @@ def test_the_first_line_says_which_network_predicts_and_what_it_was_trained_on(t
     save(draw_section(np.random.default_rng(0))[0], tmp_path / "a.png")
     assert predict.main(["a.png"]) == 0
     first = capsys.readouterr().out.splitlines()[0]
-    assert first == f"Network: {networks.PRETRAINED}, trained on data/membrane."
+    assert first == f"Network: {arguments.PRETRAINED}, trained on data/membrane."
     run = tmp_path / "runs" / "nuclei"
     runs.open_run(run, {"seed": 0, "resume": False, "data": Path("data/nuclei")})
     networks.save_network(unet(width=2, depth=1), run / "model.keras")

@@ -38,7 +38,7 @@ def test_download_gives_a_dataset(stacks, serve, tmp_path):
     pack_stacks(tmp_path / "www" / "challenge.zip", stacks)
     out = tmp_path / "isbi"
     assert prepare.main(["--url", f"{serve}/challenge.zip", "--out", str(out)]) == 0
-    assert {item.name for item in out.iterdir()} == {"train", "test", "challenge.zip"}
+    assert {item.name for item in out.iterdir()} == {"train", "test", "dataset.json", "challenge.zip"}
     for folder in ("train/image", "train/label", "test", "test/label"):
         stack = next(stacks[name] for name, (place, _) in prepare.STACKS.items() if place == folder)
         for i in range(3):

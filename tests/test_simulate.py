@@ -5,7 +5,8 @@ import pytest
 import simulate
 from helpers import REPOSITORY
 
-from segmentation.files import dataset, folders, images, labels
+import data
+from segmentation.files import dataset, folders, images
 
 BUNDLED = REPOSITORY / "data" / "membrane"
 
@@ -19,7 +20,7 @@ def test_the_bundled_set_is_whole_and_small():
 
 
 def test_membrane_fills_the_share_that_it_does_in_real_sections():
-    insides, _ = labels.read_labels(folders.find_images(BUNDLED / "train" / "label").values())
+    insides = data.read_pairs(BUNDLED / "train").labels
     assert 0.18 < 1 - np.mean(insides) < 0.26
 
 

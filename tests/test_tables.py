@@ -1,6 +1,9 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from segmentation.files import classes
 from segmentation.scores import tables
 
 
@@ -12,23 +15,42 @@ LABEL = bits("1100", "1100")
 MASK = bits("1000", "1110")
 
 
-def test_membrane_scores_are_those_of_the_black_class():
-    # As of the white class, by chance: 3 black pixels shared of 5 in all.
-    assert tables.score_mask(LABEL, MASK)["membrane_iou"] == 3 / 5
+TWO = classes.Classes((0, 255), ("membrane", "cell"), pixels=(3, 5), parted=True)
+
+
+def test_each_class_has_its_scores_the_rarer_first():
+    scores = tables.score_mask(LABEL, MASK, TWO)
+    names = ["accuracy", "constant", "membrane_iou", "membrane_dice", "cell_iou", "cell_dice", "v_rand", "v_info"]
+    assert list(scores) == names
+    # 3 black pixels shared of 5 in all; of the white ones, by chance, as many.
+    assert (scores["membrane_iou"], scores["membrane_dice"]) == (3 / 5, 6 / 8)
+    assert list(tables.score_mask(LABEL, MASK, replace(TWO, pixels=(5, 3), parted=False)))[2:] == [
+        "cell_iou",
+        "cell_dice",
+        "membrane_iou",
+        "membrane_dice",
+    ]
+
+
+def test_many_scores_of_few_masks_are_laid_out_in_columns():
+    few = {"a": {f"class {i}": i / 10 for i in range(9)}}
+    assert [line.split()[0] for line in tables.format_table(few).splitlines()] == ["a"] + ["class"] * 9
+    many = {str(i): few["a"] for i in range(9)}
+    assert len(tables.format_table(many).splitlines()) == 1 + 9
 
 
 def test_unequal_shapes_are_refused():
     with pytest.raises(ValueError, match=r"\(2, 4\).*\(2, 4, 1\)"):
-        tables.score_mask(LABEL, MASK[..., np.newaxis])
+        tables.score_mask(LABEL, MASK[..., np.newaxis], TWO)
 
 
 def test_class_scores_by_hand():
     label, mask = np.array([[0, 0, 1, 1]]), np.array([[0, 1, 1, 1]])
-    scores = tables.score_mask(label, mask, [0, 3, 7])
+    scores = tables.score_mask(label, mask, classes.Classes((0, 3, 7), ("0", "3", "7")))
     assert scores["accuracy"] == 3 / 4
     assert scores["constant"] == 2 / 4
-    assert (scores["iou_0"], scores["iou_3"]) == (1 / 2, 2 / 3)
-    assert np.isnan(scores["iou_7"])
+    assert (scores["0_iou"], scores["3_iou"]) == (1 / 2, 2 / 3)
+    assert np.isnan(scores["7_iou"])
     assert scores["mean_iou"] == pytest.approx((1 / 2 + 2 / 3) / 2)
-    both = tables.mean_scores([scores, {**scores, "iou_7": 0.5}])
-    assert both["iou_7"] == 0.5
+    both = tables.mean_scores([scores, {**scores, "7_iou": 0.5}])
+    assert both["7_iou"] == 0.5

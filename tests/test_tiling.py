@@ -18,7 +18,7 @@ def test_the_halo_is_as_wide_as_one_changed_pixel_is_seen_from_an_edge_of_the_gr
     network, multiple = small_network(depth), 2**depth
     side, edge = 24 * multiple, 12 * multiple
     image = np.random.default_rng(0).random((side, side, 1), "float32")
-    before = masks.predict(network, image, flips=False)
+    before = masks.predict(network, image, turns="none")
     seen = {"above": 0, "below": 0}
     for distance in range(1, 11 * multiple):
         for name, y, inside in (
@@ -27,7 +27,7 @@ def test_the_halo_is_as_wide_as_one_changed_pixel_is_seen_from_an_edge_of_the_gr
         ):
             changed = image.copy()
             changed[y, edge] += 100
-            if np.any(masks.predict(network, changed, flips=False)[inside] != before[inside]):
+            if np.any(masks.predict(network, changed, turns="none")[inside] != before[inside]):
                 seen[name] = distance
     assert tiling.find_halo(network) == geometry.round_up(seen["above"], multiple)
     assert tiling.find_halo(network) == geometry.round_up(seen["below"], multiple)
@@ -56,8 +56,8 @@ def test_halo_by_hand():
 def test_tiled_equals_whole(depth, shape, tile):
     network = small_network(depth)
     image = np.random.default_rng(1).random((*shape, 1), "float32")
-    whole = masks.predict(network, image, flips=False, tile=10_000)
-    np.testing.assert_allclose(masks.predict(network, image, flips=False, tile=tile), whole, atol=1e-5)
+    whole = masks.predict(network, image, turns="none", tile=10_000)
+    np.testing.assert_allclose(masks.predict(network, image, turns="none", tile=tile), whole, atol=1e-5)
     # A halo that is too narrow would show.
     assert np.ptp(whole) > 0.01
 
@@ -76,7 +76,7 @@ def test_a_network_that_looks_at_the_whole_image_takes_it_in_one_piece():
     weight = keras.layers.GlobalAveragePooling2D(keepdims=True)(inputs)
     network = keras.Model(inputs, keras.layers.Multiply()([inputs, weight]))
     image = np.full((tiling.SMALLEST_TILE + 10, 20, 1), 0.5, "float32")
-    np.testing.assert_allclose(masks.predict(network, image, flips=False), 0.25)
+    np.testing.assert_allclose(masks.predict(network, image, turns="none"), 0.25)
 
 
 def test_out_of_memory_tiles_get_smaller(monkeypatch, capsys):
@@ -89,19 +89,19 @@ def test_out_of_memory_tiles_get_smaller(monkeypatch, capsys):
         return predict_window(network, image)
 
     image = np.random.default_rng(1).random((150, 300, 1), "float32")
-    whole = masks.predict(network, image, flips=False)
+    whole = masks.predict(network, image, turns="none")
     monkeypatch.setattr(tiling, "_predict_window", limited)
     monkeypatch.setattr(tiling, "SMALLEST_TILE", 64)
-    np.testing.assert_allclose(masks.predict(network, image, flips=False), whole, atol=1e-5)
+    np.testing.assert_allclose(masks.predict(network, image, turns="none"), whole, atol=1e-5)
     assert max(sides[-1:]) <= 100 < sides[1] < sides[0] == 300
     assert "going on with tiles of 75 pixels" in capsys.readouterr().err
     monkeypatch.setattr(tiling, "SMALLEST_TILE", 128)
     with pytest.raises(ValueError, match="out of memory with tiles of 150 pixels"):
-        masks.predict(network, image, flips=False)
+        masks.predict(network, image, turns="none")
 
 
 def test_flips_are_averaged_in_tiles_too():
     network = small_network(2)
     image = np.random.default_rng(1).random((70, 90, 1), "float32")
-    whole = masks.predict(network, image, flips=True, tile=10_000)
-    np.testing.assert_allclose(masks.predict(network, image, flips=True, tile=32), whole, atol=1e-5)
+    whole = masks.predict(network, image, turns="all", tile=10_000)
+    np.testing.assert_allclose(masks.predict(network, image, turns="all", tile=32), whole, atol=1e-5)

@@ -10,6 +10,7 @@ Biology 2010 (e1000502) and Arganda-Carreras et al., Frontiers in Neuroanatomy 2
 import argparse
 import hashlib
 import io
+import json
 import logging
 import sys
 import tempfile
@@ -89,7 +90,8 @@ def write_dataset(stacks, out):
             (Path(temporary) / folder).mkdir(parents=True, exist_ok=True)
             for i, section in enumerate(stack):
                 Image.fromarray(section).save(Path(temporary) / folder / f"{i}.png")
-        for part in ("test", "train"):  # `train` last: it stands for a finished dataset
+        (Path(temporary) / "dataset.json").write_text(json.dumps({"labels": {"membrane": 0, "cell": 255}}) + "\n")
+        for part in ("dataset.json", "test", "train"):  # `train` last: it stands for a finished dataset
             (Path(temporary) / part).rename(out / part)
 
 

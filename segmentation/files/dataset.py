@@ -3,81 +3,457 @@
 Every problem is found at once, each with its file and its fix, before any work begins.
 """
 
+from __future__ import annotations  # some fields have the names of the modules of their types
+
 import hashlib
-from collections import Counter
-from dataclasses import dataclass, replace
+import re
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
-from segmentation.files import folders, images, labels
+from segmentation.files import classes, description, folders, images, labels, pairing, scaling, splits
 
-MOST_CLASSES = 32
+PARTS = ("train", "val", "test")
+LARGEST_CROP = 256
+MOST_KEPT = 256  # files of a kind that are held decoded; of more, each is read when it is needed
+FRACTION = 0.2  # of the sections, held out if nothing else is said
 
 
 @dataclass(frozen=True)
 class Facts:
     """What a check has to know of an image or a label.
 
-    `size` is (height, width), `kind` the word for its channels, "grey" or "RGB", `digest` a fingerprint of its pixels,
-    `counts` are a label's pixels by value, and `array` is what was decoded, if it is to be trained on.
+    `size` is (height, width), `pages` how many images the file holds, `channels` how many each has, `digests` are
+    fingerprints of the pages' pixels, None for a page of one value. Of an image `greys` are its `scaling.Greys`, of a
+    label `content` is its `labels.Content`. `notes` say what was left out of a file, `in_grey` that a picture in red,
+    green and blue shows no colour. `array` is what was decoded, pages of pixels or a `labels.Label`, if it is to be
+    trained on.
     """
 
     size: tuple
+    pages: int
+    channels: int
     dtype: str
-    kind: str
-    digest: str
-    counts: dict
-    array: np.ndarray | None = None
+    digests: tuple
+    greys: scaling.Greys | None = None
+    content: labels.Content | None = None
+    notes: tuple = ()
+    in_grey: bool = False
+    array: object = None
 
 
 @dataclass(frozen=True)
 class Survey:
     """Everything that was found in a dataset.
 
-    `parts` has "train/image", "train/label", "test" and "test/label": the `Facts` by file, None for what cannot be
-    read. `problems` are sentences: with files by themselves, with pairs, and with duplicates.
+    `parts` has "train", "val" and "test", each a `Part`. `classes` and `scaling` are what labels and grey values mean,
+    None if that could not be found out. `problems` are sentences on what keeps the dataset from being used, `notes` on
+    what was guessed, `warnings` on what may not be meant.
     """
 
     folder: Path
     parts: dict
-    problems: list
+    description: description.Description = field(default_factory=lambda: description.Description({}))
+    classes: classes.Classes | None = None
+    scaling: scaling.Scaling | None = None
+    problems: tuple = ()
+    notes: tuple = ()
+    warnings: tuple = ()
 
 
-def survey(folder, keep=False):
-    """Look at every file of a dataset, each decoded once: a `Survey`.
+@dataclass(frozen=True)
+class Part:
+    """The images and labels of train/, val/ or test/.
 
-    With `keep` it holds the arrays of train/ too, to be trained on.
+    `images` and `labels` are files by stem, `facts` the `Facts` of all of them by file, None for what cannot be read,
+    and `pairs` the stem of the label by that of its image. `places` are the folders of images and of labels.
+    """
+
+    places: tuple
+    images: dict = field(default_factory=dict)
+    labels: dict = field(default_factory=dict)
+    facts: dict = field(default_factory=dict)
+    pairs: dict = field(default_factory=dict)
+
+    def list_sections(self):
+        """The labelled sections in order: list of (stem, image file, label file, page).
+
+        A stack is a section a page.
+        """
+        sections = []
+        for stem, label in self.pairs.items():
+            image = self.images[stem]
+            pages = self.facts[image].pages if self.facts[image] else 1
+            for page in range(pages):
+                name = stem if pages == 1 else f"{stem} page {page + 1}"
+                sections.append((name, image, self.labels[label], page))
+        return sections
+
+
+@dataclass
+class Findings:
+    """Sentences that are being gathered, each as (file or folder, text), so that one fault of many files is one."""
+
+    problems: list = field(default_factory=list)
+    notes: list = field(default_factory=list)
+    warnings: list = field(default_factory=list)
+
+
+def survey(folder, keep=False, *, names=PARTS, ignore=None, objects=False, rule=None):
+    """Look at every file of a dataset, each decoded once.
+
+    Parameters
+    ----------
+    folder : path
+    keep : bool
+        Whether to hold the arrays of train/ and val/, to be trained on.
+    names : collection of str
+        The parts to look at.
+    ignore : int or None
+        The value of pixels that are not labelled; that of dataset.json if none is given.
+    objects : bool
+        Whether labels number objects.
+    rule : str or None
+        One of `scaling.RULES`, to overrule the choice.
+
+    Returns
+    -------
+    Survey
     """
     folder = Path(folder)
+    found = Findings()
     if not folder.is_dir():
         missing = f"{folder}: no such folder; a dataset is a folder with train/image and train/label in it."
-        return Survey(folder, {name: {} for name in LOOK}, [missing])
-    problems, parts = [], {}
-    for name, look in LOOK.items():
-        parts[name] = {}
-        if name.startswith("test") and not (folder / name).is_dir():
+        return Survey(folder, {name: Part(find_places(folder, name)) for name in PARTS}, problems=(missing,))
+    parts = {name: Part(find_places(folder, name)) for name in PARTS}
+    for name in filter(names.__contains__, PARTS):
+        parts[name] = _look_at_part(folder, name, keep and name != "test", found)
+    described = description.Description({})
+    try:
+        described = description.read_description(folder)
+    except ValueError as error:
+        found.problems.append((None, str(error)))
+    _take_as_grey(parts)
+    _check_images(parts, found)
+    known = _find_classes(folder, parts, described, ignore, objects, found)
+    scaled = _choose_scaling(parts, rule, found)
+    _check_channels(parts, described, found)
+    return Survey(
+        folder,
+        parts,
+        described,
+        known,
+        scaled,
+        *(tuple(_gather(sentences)) for sentences in (found.problems, found.notes, found.warnings)),
+    )
+
+
+def find_places(folder, name):
+    """The folders of the images and the labels of a part: DIR/test may hold its images in DIR/test/image."""
+    part = Path(folder) / name
+    inside = name != "test" or (part / "image").is_dir()
+    return (part / "image" if inside else part), part / "label"
+
+
+def _gather(sentences):
+    """Sentences out of (file, text): those that differ only in numbers, and in what is in brackets, become one."""
+    alike = {}
+    for file, text in sentences:
+        alike.setdefault((file is None, re.sub(r"\(.*?\)|#?\d[\d.x]*", "", text)), []).append((file, text))
+    for (general, _), found in alike.items():
+        if general:
+            yield from dict.fromkeys(text for _, text in found)
+            continue
+        file, text = found[0]
+        more = ""
+        if len(found) > 1:
+            more = f" So it is with {len(found) - 1} more: {found[1][0]}{' and others' * (len(found) > 2)}."
+        yield f"{file}: {text}{more}"
+
+
+def _look_at_part(folder, name, keep, found):
+    """The `Part` of a name, with its problems added to the `Findings`."""
+    places = find_places(folder, name)
+    if name != "train" and not (folder / name).is_dir():
+        return Part(places)
+    part = Part(places)
+    for place, files, masks in zip(places, (part.images, part.labels), (False, True), strict=True):
+        if masks and name == "test" and not place.is_dir():
             continue
         try:
-            files = folders.find_images(folder / name).values()
+            files |= folders.find_images(place, masks)
         except (ValueError, OSError) as error:
-            problems.append(str(error))
+            found.problems.append((None, str(error)))
             continue
-        for file in files:
+        if name == "test" and place.name == "image":
+            strays = [file for file in place.parent.iterdir() if images.find_suffix(file) in folders.SUFFIXES]
+            found.notes += [(file, f"is left out: the test images are those in {place}.") for file in sorted(strays)]
+        for file in files.values():
             try:
-                facts = look(file)
-                parts[name][file] = facts if keep and name.startswith("train") else replace(facts, array=None)
+                facts = _look_at_label(file) if masks else _look_at_image(file)
             except ValueError as error:
-                parts[name][file] = None
-                problems.append(str(error))
-        if name.startswith("train") and not files:
-            problems.append(f"{folder / name}: no images in it ({', '.join(folders.SUFFIXES)}).")
-    problems += _check_pairs(folder, "train/image", "train/label", parts)
-    problems += _check_pairs(folder, "test", "test/label", parts)
-    return Survey(folder, parts, problems + _check_kinds(parts) + _check_duplicates(parts))
+                part.facts[file] = None
+                found.problems.append(_split_message(file, error))
+                continue
+            part.facts[file] = facts if keep and len(files) <= MOST_KEPT else replace(facts, array=None)
+            found.notes += [(file, note) for note in facts.notes]
+        if name != "test" and not files:
+            found.problems.append((place, f"no images in it ({', '.join(folders.SUFFIXES)})."))
+    _pair(part, name, found)
+    return part
 
 
-def find_problems(found, fraction, crop):
+def _split_message(file, error):
+    """A file's error as (file, text)."""
+    return file, str(error).removeprefix(f"{file}: ")
+
+
+def _look_at_image(file):
+    """The `Facts` of images to train on or to predict; ValueError if they cannot be used."""
+    raster = images.read_raster(file)
+    pages = images.to_pages(raster)
+    scaling.check(pages, None, file)
+    return Facts(
+        size=pages.shape[1:3],
+        pages=len(pages),
+        channels=pages.shape[3] if pages.ndim == 4 else 1,
+        dtype=str(pages.dtype),
+        digests=tuple(map(_digest, pages)),
+        greys=scaling.survey(pages),
+        notes=tuple(f"{note}." for note in raster.notes),
+        in_grey=pages.ndim == 4 and images.to_grey(pages).ndim == 3,
+        array=pages,
+    )
+
+
+def _look_at_label(file):
+    """The `Facts` of a label; ValueError if it cannot be used."""
+    label = labels.read_label(file)
+    return Facts(
+        size=label.numbers.shape[1:],
+        pages=len(label.numbers),
+        channels=1,
+        dtype=str(label.numbers.dtype),
+        digests=tuple(map(_digest, label.numbers)),
+        content=labels.survey(label),
+        notes=tuple(f"{note}." for note in label.notes),
+        array=label,
+    )
+
+
+def read_image(file, facts):
+    """The pages of an image, as a survey has kept them, or read again."""
+    if facts.array is not None:
+        return facts.array
+    pages = images.read_pages(file)
+    return images.to_grey(pages) if facts.channels == 1 else pages
+
+
+def read_label(file, facts):
+    """The `labels.Label` of a file, as a survey has kept it, or read again."""
+    return labels.read_label(file) if facts.array is None else facts.array
+
+
+def _digest(array):
+    """A fingerprint of an array's values; None if they are all one, as in a blank tile."""
+    if array.min() == array.max():
+        return None
+    return hashlib.sha256(np.ascontiguousarray(array, dtype=np.float64)).hexdigest()
+
+
+def _pair(part, name, found):
+    """Pair the images and labels of a `Part`, and add the problems between them."""
+    if not (part.images and part.labels):
+        return
+    image_place, label_place = part.places
+    try:
+        paired = pairing.pair(list(part.images), list(part.labels))
+    except ValueError as error:
+        found.problems.append((label_place, str(error)))
+        return
+    if paired.rule:
+        found.notes.append((label_place, f"{paired.rule}."))
+    if name != "test":  # a test image needs no label
+        found.problems += [(part.images[stem], f"has no label in {label_place}.") for stem in paired.unlabelled]
+    found.problems += [(part.labels[stem], f"has no image in {image_place}.") for stem in paired.orphans]
+    for stem, label_stem in paired.labels.items():
+        file = part.labels[label_stem]
+        image, label = part.facts[part.images[stem]], part.facts[file]
+        if not (image and label):
+            continue
+        if label.size != image.size:
+            found.problems.append((file, f"its size {label.size} is not that of its image, {image.size}."))
+        elif label.pages != image.pages:
+            fix = "a stack needs a label a page, and channels have to be named so in their file"
+            text = f"has {label.pages} pages where its image has {image.pages}; {fix}."
+            found.problems.append((file, text))
+        elif label.digests == image.digests and len(label.content.counts) > 2 and label.digests[0]:
+            found.problems.append((file, "is the image itself; put its label there."))
+        else:
+            part.pairs[stem] = label_stem
+
+
+def _take_as_grey(parts):
+    """Take pictures that show no colour for grey ones, if there are others that are grey."""
+    every = [(part, file) for part in parts.values() for file in part.images.values() if part.facts[file]]
+    if all(part.facts[file].channels > 1 for part, file in every):
+        return
+    for part, file in every:
+        facts = part.facts[file]
+        if facts.in_grey:
+            greys = replace(facts.greys, low=facts.greys.low[:1], high=facts.greys.high[:1])
+            greys = replace(greys, sample=facts.greys.sample[:, :1])
+            array = None if facts.array is None else facts.array[..., 0]
+            part.facts[file] = replace(facts, channels=1, greys=greys, array=array)
+
+
+def _check_images(parts, found):
+    """Problems between the images of all parts: other channels, and the same image twice."""
+    every = [(name, file, part.facts[file]) for name, part in parts.items() for file in part.images.values()]
+    every = [(name, file, facts) for name, file, facts in every if facts]
+    kinds = {}
+    for _, file, facts in every:
+        kinds.setdefault(facts.channels, []).append(file)
+    if len(kinds) > 1:
+        usual = max(kinds, key=lambda channels: len(kinds[channels]))
+        for channels in sorted(set(kinds) - {usual}):
+            text = f"is {_name_kind(channels)}, {kinds[usual][0]} is {_name_kind(usual)}"
+            found.problems += [
+                (file, f"{text}; save all images, also those of test/, alike.") for file in kinds[channels]
+            ]
+    trained = {}
+    for name, file, facts in every:
+        for digest in facts.digests:
+            if name == "train" and digest:
+                trained.setdefault(digest, file)
+            elif digest in trained:
+                found.problems.append((file, f"is the training image {trained[digest]} again; remove one of the two."))
+                break
+
+
+def _name_kind(channels):
+    """What an image of so many channels is, in words."""
+    return {1: "grey", 3: "in colour"}.get(channels, f"an image of {channels} channels")
+
+
+def _check_channels(parts, described, found):
+    """Warn of names of channels that do not fit the images."""
+    channels = {
+        facts.channels for facts in (parts["train"].facts[file] for file in parts["train"].images.values()) if facts
+    }
+    if described.channels and len(channels) == 1 and len(described.channels) != max(channels):
+        text = f"names {len(described.channels)} channels, the images have {max(channels)}; the names are left out."
+        found.warnings.append((described.file, text))
+
+
+def _find_classes(folder, parts, described, ignore, objects, found):
+    """The `classes.Classes` of a dataset, by the labels of train/ and val/, with their problems added; or None."""
+    place = folder / "train/label"
+    contents = {}
+    for name in ("train", "val"):
+        part = parts[name]
+        contents |= {
+            file: part.facts[file].content
+            for file in (part.labels[label] for label in part.pairs.values())
+            if part.facts[file]
+        }
+    if not contents:
+        return None
+    ignore = described.ignore if ignore is None else ignore
+    finding = classes.find_classes(contents, described.values, ignore, objects)
+    for kept, sentences in (
+        (found.problems, finding.problems),
+        (found.notes, finding.notes),
+        (found.warnings, finding.warnings),
+    ):
+        for text in sentences:
+            kept.append((None, text) if text.startswith(tuple(map(str, contents))) else (place, text))
+    if finding.classes is None:
+        return None
+    counted = [classes.count_classes(content, finding.classes) for content in contents.values()]
+    pixels = tuple(np.sum([page for pages in counted for page in pages], axis=0).tolist())
+    for name, count in zip(finding.classes.names, pixels, strict=True):
+        if not count and described.values:
+            found.warnings.append((described.file, f"names {name}, which no label holds; it cannot be learned."))
+    for file, facts in ((file, parts["test"].facts[file]) for file in parts["test"].labels.values()):
+        unknown = classes.find_unknown(facts.content, finding.classes) if facts else []
+        if unknown:
+            text = ", ".join(labels.name_value(value, finding.classes.reading == "colours") for value in unknown[:4])
+            found.problems.append((file, f"holds {text}, which no label of {place} holds."))
+    return replace(finding.classes, pixels=pixels)
+
+
+def find_classes(label_files, mask_files, folder, ignore=None, objects=False):
+    """What the values of the labels in a folder mean, to score masks by them.
+
+    Parameters
+    ----------
+    label_files, mask_files : dicts of Path
+    folder : path
+        Of the labels; dataset.json is looked for there and in the two folders above it.
+    ignore, objects
+        As for `survey`.
+
+    Returns
+    -------
+    classes.Classes
+    notes : list of str
+        What was guessed.
+
+    Raises
+    ------
+    ValueError
+        If it cannot be known what they mean.
+    """
+    described = description.find_description(folder)
+    ignore = described.ignore if ignore is None else ignore
+    contents = {file: labels.survey(labels.read_label(file)) for file in label_files.values()}
+    finding = classes.find_classes(contents, described.values, ignore, objects)
+    masks = {file: labels.survey(labels.read_label(file)) for file in mask_files.values()}
+    if finding.classes and len(finding.classes.values) == 2 and not (described.values or objects):
+        written = set().union(*(content.counts for content in masks.values())) - {0, 255}
+        if written - set(finding.classes.values) and len(written | {0}) > 2:
+            # The labels lack a class that the masks have.
+            finding = classes.find_classes(contents | masks, described.values, ignore, objects)
+    values = set().union(*(content.counts for content in contents.values())) - {ignore}
+    if finding.classes is None and len(values) == 1:  # scored as it is
+        (value,) = values
+        chosen = (0, value or 255)
+        finding = classes.Finding(classes.Classes(chosen, tuple(map(str, chosen)), ignore=ignore), [], [], [])
+    if finding.classes is None:
+        raise ValueError(f"{folder}: {finding.problems[0]}")
+    counted = [page for content in contents.values() for page in classes.count_classes(content, finding.classes)]
+    known = replace(finding.classes, pixels=tuple(np.sum(counted, axis=0).tolist()))
+    return known, [f"{folder}: {text}" for text in finding.notes + finding.warnings]
+
+
+def _choose_scaling(parts, rule, found):
+    """The `scaling.Scaling` of a dataset, by the images of train/, with warnings of those that differ; or None."""
+    part = parts["train"]
+    greys = {file: part.facts[file].greys for file in part.images.values() if part.facts[file]}
+    if not greys or len({len(one.low) for one in greys.values()}) > 1:
+        return None
+    try:
+        chosen = scaling.choose(list(greys.values()), rule)
+    except ValueError as error:
+        found.problems.append((None, str(error)))
+        return None
+    found.notes.append((None, scaling.describe(chosen)))
+    for file, one in greys.items():
+        if str(one.dtype) != chosen.dtype and chosen.rule != "dtype":  # which is chosen if each fills its own range
+            text = f"is {one.dtype}, other training images are {chosen.dtype}; save all of them alike."
+            found.warnings.append((file, text))
+    for other in ("val", "test"):
+        for file in parts[other].images.values():
+            facts = parts[other].facts[file]
+            difference = scaling.find_difference(facts.greys, chosen) if facts else ""
+            if difference and len(chosen.low) == facts.channels:
+                found.warnings.append((file, f"has other grey values than the training images: {difference}."))
+    return chosen
+
+
+def find_problems(found, fraction=FRACTION, crop=None, *, depth=None, group_by=None):
     """List everything that keeps a dataset from being trained on.
 
     Parameters
@@ -85,180 +461,73 @@ def find_problems(found, fraction, crop):
     found : Survey
     fraction : float
         The share of the sections to be held out.
-    crop : int
-        The side of a training crop in pixels; no image may be smaller.
+    crop : int or None
+        The side of a training crop in pixels; no image may be smaller. None for that of `find_crop`.
+    depth : int or None
+        How many times the network halves an image, which the fix for a crop needs.
+    group_by : str or None
+        One of `splits.GROUPINGS`.
 
     Returns
     -------
     list of str
         One sentence a problem, each with its file and a fix; empty if there is none.
     """
-    problems, trained = list(found.problems), found.parts["train/image"]
-    small = [(facts.size, file) for file, facts in trained.items() if facts and min(facts.size) < crop]
-    if small:
-        (height, width), file = min(small)
-        fault = f"its {height}x{width} pixels are less than --crop {crop}"
-        problems.append(f"{file}: {fault}, as in {len(small)} of {len(trained)} images.")
-    if trained and hold_out(len(trained), fraction)[0].stop < 1:
-        problems.append(
-            f"{found.folder / 'train/image'}: {len(trained)} images cannot be split with "
-            f"--validation-fraction {fraction}; at least one has to be trained on and one held out."
-        )
-    return problems + _check_classes(found, fraction)
+    problems, part = list(found.problems), found.parts["train"]
+    sizes = {file: part.facts[file].size for file in part.images.values() if part.facts[file]}
+    if sizes and depth is not None:
+        problems += _check_crop(sizes, crop, depth)
+    elif sizes and crop:
+        problems += _check_crop(sizes, crop, 0)
+    if problems and not part.pairs:
+        return problems
+    try:
+        training, held_out = splits.split_sections(found, fraction, group_by)
+    except ValueError as error:
+        return [*problems, str(error)]
+    return problems + _check_classes(found, training, held_out)
 
 
-def hold_out(count, fraction):
-    """Hold out the last `fraction` of `count` sections: a block, since neighbouring sections resemble each other.
-
-    Returns
-    -------
-    training, held_out : slice
-    """
-    first = count - max(1, round(count * fraction))
-    return slice(0, first), slice(first, count)
+def find_crop(found, depth):
+    """The side of a training crop: 256 pixels, or the most that the smallest image and 2^depth allow, at least that."""
+    part = found.parts["train"]
+    sides = [min(part.facts[file].size) for file in part.images.values() if part.facts[file]]
+    return max(min([*sides, LARGEST_CROP]) // 2**depth, 1) * 2**depth
 
 
-def describe(found):
-    """What there is in a dataset, in lines of text; `found` as from `survey`."""
-    lines = []
-    for name, files in found.parts.items():
-        folder = found.folder / name
-        others = sum(file.is_file() and file not in files for file in folder.iterdir()) if folder.is_dir() else 0
-        good = [facts for facts in files.values() if facts]
-        sizes = Counter(f"{facts.size[0]}x{facts.size[1]}" for facts in good)
-        clauses = [f"{len(files)} files"]
-        clauses += [", ".join(f"{count} of {size}" for size, count in sizes.most_common(3))] if sizes else []
-        if name.endswith("label") and good:
-            counts = sum((Counter(facts.counts) for facts in good), Counter())
-            total = sum(counts.values())
-            shares = [f"{labels.name_value(value)}: {counts[value] / total:.1%}" for value in sorted(counts)[:8]]
-            clauses.append(", ".join(shares))
-        elif good:
-            kinds = Counter(f"{facts.dtype} {facts.kind}" for facts in good)
-            clauses.append(", ".join(f"{count} {kind}" for kind, count in kinds.items()))
-        if others:
-            clauses.append(f"{others} other files are ignored")
-        lines.append(f"{name}: " + "; ".join(clauses) + ".")
-    return "\n".join(lines)
+def _check_crop(sizes, crop, depth):
+    """Problems with images that are smaller than a crop."""
+    crop = crop or 2**depth
+    small = sorted((min(size), size, file) for file, size in sizes.items() if min(size) < crop)
+    if not small:
+        return []
+    side, (height, width), file = small[0]
+    fits = side // 2**depth * 2**depth
+    fix = f"--crop {fits} fits" if fits else f"a --depth of {side.bit_length() - 1} at most fits"
+    fault = f"its {height}x{width} pixels are less than --crop {crop}, as in {len(small)} of {len(sizes)} images"
+    return [f"{file}: {fault}; {fix}."]
 
 
-def _look_at_image(file):
-    """The `Facts` of an image to train on; ValueError if it cannot be used."""
-    array = images.read_array(file)
-    return replace(_find_facts(array[np.newaxis], file), array=array)
-
-
-def _look_at_pages(file):
-    """The `Facts` of an image or a stack to predict; ValueError if it cannot be used."""
-    return _find_facts(images.read_pages(file), file)
-
-
-def _find_facts(pages, file):
-    """The `Facts` of images (pages, height, width) or (pages, height, width, 3)."""
-    images.check_range(pages, file)
-    kind = "grey" if pages.ndim == 3 else "RGB"
-    return Facts(size=pages.shape[1:3], dtype=str(pages.dtype), kind=kind, digest=_digest(pages[0]), counts={})
-
-
-def _look_at_label(file):
-    """The `Facts` of a label; ValueError if it cannot be used."""
-    label = labels.read_label(file)
-    counts = dict(zip(*(part.tolist() for part in np.unique(label, return_counts=True)), strict=True))
-    return Facts(
-        size=label.shape, dtype=str(label.dtype), kind="label", digest=_digest(label), counts=counts, array=label
+def _check_classes(found, training, held_out):
+    """Problems with classes that the sections to be trained on do not hold."""
+    known = found.classes
+    if known is None:
+        return []
+    counted = {}
+    for part in found.parts.values():
+        for file, facts in part.facts.items():
+            if facts and facts.content:
+                counted[file] = classes.count_classes(facts.content, known)
+    here, there = (
+        np.sum([counted[label][page] for _, _, label, page in sections if label in counted], axis=0)
+        for sections in (training, held_out)
     )
-
-
-LOOK = {
-    "train/image": _look_at_image,
-    "train/label": _look_at_label,
-    "test": _look_at_pages,
-    "test/label": _look_at_label,
-}
-
-
-def _digest(array):
-    """A fingerprint of an array's values."""
-    return hashlib.sha256(np.ascontiguousarray(array, dtype=np.float64)).hexdigest()
-
-
-def _check_pairs(folder, image_part, label_part, parts):
-    """Problems between images and the labels that belong to them, and with the labels' values."""
-    if not (parts[image_part] and parts[label_part]):
+    place, fix = found.parts["train"].places[1], "change the order of the files, or --validation-fraction, or give val/"
+    if not np.ndim(here) or not np.ndim(there):
         return []
-    problems, good = [], {}
-    image_files = {file.stem: file for file in parts[image_part]}
-    label_stems = {file.stem for file in parts[label_part]}
-    if image_part != "test":  # a test image needs no label
-        unlabelled = [file for stem, file in image_files.items() if stem not in label_stems]
-        problems += [f"{file}: has no label in {folder / label_part}." for file in unlabelled]
-    for file, label in parts[label_part].items():
-        image = parts[image_part].get(image_files.get(file.stem))
-        if file.stem not in image_files:
-            problems.append(f"{file}: has no image in {folder / image_part}.")
-        elif label and image and label.size != image.size:
-            problems.append(f"{file}: its size {label.size} is not that of its image, {image.size}.")
-        elif label and image and label.digest == image.digest and len(label.counts) > 2:
-            problems.append(f"{file}: is the image itself; put its label there.")
-            continue
-        if label:
-            good[file] = label
-    return problems + _check_values(good, folder / label_part)
-
-
-def _check_kinds(parts):
-    """Problems with images of which some are grey and some in colour."""
-    first = {}
-    for name in ("train/image", "test"):
-        for file, facts in parts[name].items():
-            if facts:
-                first.setdefault(facts.kind, file)
-    if len(first) < 2:
+    missing = [name for name, pixels in zip(known.names, here, strict=True) if not pixels]
+    if not missing or (len(known.values) > 2 and not sum(there[known.names.index(name)] for name in missing)):
         return []
-    return [f"{first['RGB']}: is in colour, {first['grey']} is grey; save all images, also those of test/, alike."]
-
-
-def _check_duplicates(parts):
-    """Problems with test images that are trained on: their scores would be worth nothing."""
-    trained = {facts.digest: file for file, facts in parts["train/image"].items() if facts}
-    return [
-        f"{file}: is the training image {trained[facts.digest]} again; remove one of the two."
-        for file, facts in parts["test"].items()
-        if facts and facts.digest in trained
-    ]
-
-
-def _check_values(good, folder):
-    """Problems with the values of labels: two, or a few more if they are classes."""
-    values = {file: set(facts.counts) for file, facts in good.items()}
-    together = set().union(*values.values())
-    if len(together) == 1:
-        return [f"{folder}: all labels hold the one value {together.pop()}; two are needed, inside and membrane."]
-    problems = []
-    for file, found in values.items():
-        is_jpeg = file.suffix.lower() in (".jpg", ".jpeg")
-        if len(found) > MOST_CLASSES or (is_jpeg and len(found) > 2):
-            fix = "JPEG changes values; save labels as PNG" if is_jpeg else "save labels as PNG, not smoothed"
-            named = labels.name_values(found)
-            problems.append(f"{file}: holds {len(found)} values, {named} and so on, a class each; {fix}.")
-    return problems
-
-
-def _check_classes(found, fraction):
-    """Problems with classes, of more than two, that the sections to be trained on do not hold."""
-    good = {file.stem: facts for file, facts in found.parts["train/label"].items() if facts}
-    stems = [file.stem for file in found.parts["train/image"]]
-    training, _ = hold_out(len(stems), fraction)
-    trained = set().union(*(good[stem].counts for stem in stems[training] if stem in good))
-    everywhere = set().union(*(facts.counts for facts in good.values()))
-    if len(everywhere) <= 2:
-        return []
-    problems, folder = [], found.folder / "train/label"
-    if everywhere - trained:
-        only = f"values {labels.name_values(everywhere - trained)} are only in the sections that are held out"
-        problems.append(f"{folder}: {only}; change their order, or --validation-fraction.")
-    for file, facts in found.parts["test/label"].items():
-        unknown = set(facts.counts) - everywhere if facts else set()
-        if unknown:
-            problems.append(f"{file}: holds {labels.name_values(unknown)}, which no label of {folder} holds.")
-    return problems
+    if missing == [known.names[1]] and len(known.values) == 2:
+        return [f"{place}: what is trained on holds no object, {known.names[1]}; {fix}."]
+    return [f"{place}: what is trained on holds no pixel of {', '.join(missing[:4])}; {fix}."]

@@ -9,19 +9,25 @@ from segmentation.files import images
 SUFFIXES = tuple(images.READERS)
 HDF5, ZARR = (".h5", ".hdf5", ".hdf"), (".zarr",)
 PREDICTED, PROBABILITY = "_predict", "_probability"
+LABELS = "label"  # a folder of labels inside one of images
+OF_SYSTEMS = {"thumbs.db", "desktop.ini", "__macosx", LABELS}
 
 
-def find_images(folder):
-    """List the images of a folder in natural order (2 before 10), without hidden files and what predict.py writes.
+def find_images(folder, masks=False):
+    """List the images of a folder and its sub-folders in natural order (2 before 10).
+
+    Hidden files, sub-folders named label, and what predict.py writes are left out.
 
     Parameters
     ----------
     folder : path
+    masks : bool
+        Whether the masks that predict.py writes are taken too.
 
     Returns
     -------
     dict of str to Path
-        Stem to file.
+        Stem to file; of a file in a sub-folder with its path, such as patient1/s0.
 
     Raises
     ------
@@ -32,10 +38,17 @@ def find_images(folder):
     if not folder.is_dir():
         raise ValueError(f"{folder}: no such folder.")
     found = {}
-    for file in sorted(folder.iterdir(), key=_natural_order):
-        if _is_image(file):
-            _add_image(found, file)
+    for file in _walk(folder):
+        if _is_image(file, masks):
+            _add_image(found, find_stem(file, folder), file)
     return found
+
+
+def find_others(folder):
+    """The files of a folder, and of its sub-folders, that are no images: list of Path, without those of systems."""
+    return [
+        file for file in _walk(Path(folder)) if not _is_image(file, masks=True) and not file.stem.endswith(PROBABILITY)
+    ]
 
 
 def find_inputs(patterns):
@@ -60,22 +73,44 @@ def find_inputs(patterns):
         paths = [pattern]
         if not Path(pattern).exists():
             paths = sorted(glob.glob(pattern, recursive=True), key=_natural_order)  # noqa: PTH207 (Path's is relative)
-        files = []
+        files = {}
         for path in map(Path, paths):
-            files += find_images(path).values() if path.is_dir() else [path]
-        # What was named is read whatever it is called; of many files only the images are.
-        files = files if len(paths) == 1 else list(filter(_is_image, files))
+            if path.is_dir():
+                for stem, file in find_images(path).items():
+                    _add_image(files, stem, file)
+            # What was named is read whatever it is called; of many files only the images are.
+            elif len(paths) == 1 or _is_image(path):
+                _add_image(files, find_stem(path), path)
         if not files:
             raise ValueError(f"{pattern}: no images there ({', '.join(SUFFIXES)}).")
-        for file in files:
-            _add_image(found, file)
+        for stem, file in files.items():
+            _add_image(found, stem, file)
     return found
 
 
-def _is_image(file):
+def find_stem(file, folder=None):
+    """A file's name without its suffix; with a folder, its path below that, with forward slashes."""
+    name = file.name[: len(file.name) - len(images.find_suffix(file))]
+    below = file.parent.relative_to(folder).as_posix() if folder else "."
+    return name if below == "." else f"{below}/{name}"
+
+
+def _walk(folder):
+    """The files below a folder, in natural order, without those that systems leave and links that lead in circles."""
+    for path in sorted(folder.iterdir(), key=_natural_order):
+        if path.name[0] == "." or path.name.lower() in OF_SYSTEMS:
+            continue
+        if not path.is_dir() or has_suffix(path, ZARR):
+            yield path
+        elif path.resolve() not in (folder.resolve(), *folder.resolve().parents):
+            yield from _walk(path)
+
+
+def _is_image(file, masks=False):
     """Whether a file is an image by its name, not hidden, and not written by predict.py."""
-    written = file.stem.endswith((PREDICTED, PROBABILITY))
-    return has_suffix(file, SUFFIXES) and file.name[0] != "." and not written
+    stem = find_stem(file)
+    written = stem.endswith(PROBABILITY) or (stem.endswith(PREDICTED) and not masks)
+    return images.find_suffix(file) in SUFFIXES and file.name[0] != "." and not written
 
 
 def is_volume(path):
@@ -88,11 +123,11 @@ def has_suffix(path, suffixes):
     return Path(path).suffix.lower() in suffixes
 
 
-def _add_image(found, file):
+def _add_image(found, stem, file):
     """Add a file to a dict by its stem, or raise ValueError if there is one of that stem."""
-    if file.stem in found:
-        raise ValueError(f"{file}: has the same stem as {found[file.stem]}; rename or remove one of the two.")
-    found[file.stem] = file
+    if stem in found:
+        raise ValueError(f"{file}: has the same stem as {found[stem]}; rename or remove one of the two.")
+    found[stem] = file
 
 
 def _natural_order(file):

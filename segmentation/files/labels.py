@@ -1,145 +1,211 @@
-"""Labels from files to classes, and classes back to the values and colours that masks are written in.
+"""Labels from files, as the numbers or colours that they hold, and what can be seen of them. Their meaning: classes.py.
 
-Of two values the higher is white: the inside of a cell, True. Each of more values is a class, numbered as they rise.
+A colour is a number that grows with its brightness, as from `to_code`.
 """
 
+from collections import Counter
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from scipy import ndimage
+from skimage import measure
 
 from segmentation.files import images
 
+CORE, SOLID = 3, 9  # sides of squares in pixels, that only more than a seam, or more than a stroke, can fill
+NEAR = 8  # the share of its range, 1/8, by which a value may differ from another that it was before JPEG or smoothing
+MOST_PIXELS = 2**20  # that the shapes of a label are looked at in
+READINGS = ("values", "greys", "colours")
 
-def read_label(file, indices=True):
-    """Read a label as whole numbers.
 
-    Parameters
-    ----------
-    file, indices
-        As for `images.read_pages`.
+@dataclass(frozen=True)
+class Label:
+    """A label as its file holds it.
 
-    Returns
-    -------
-    array of integers (height, width)
-        Grey values, or a palette's indices. 8-bit colours become numbers that grow with their brightness.
+    `numbers` are integers (pages, height, width): grey values, indices of a palette, or colours. `palette` is the
+    colour of each index that occurs, or empty; `in_colour` says that the numbers are colours, `notes` what was left out
+    or guessed.
+    """
+
+    numbers: np.ndarray
+    palette: dict = field(default_factory=dict)
+    in_colour: bool = False
+    notes: tuple = ()
+
+
+def read_label(file):
+    """Read a `Label`.
+
+    The alpha channel of a picture of one colour is its label; any other alpha channel is left out.
 
     Raises
     ------
     ValueError
-        As `images.read_array`, and if a label holds fractions.
+        As `images.read_raster`, and if a label holds fractions, or other channels than those of a colour.
     """
-    label = images.read_array(file, indices)
-    if label.dtype.kind == "f":
-        if not np.isfinite(label).all() or np.any(label % 1):
+    raster = images.read_raster(file)
+    pages, palette, notes = raster.pages, {}, raster.notes
+    if raster.alpha is not None and _is_plain(raster):
+        pages, notes = raster.alpha, (*notes, "its alpha channel is read as the label")
+    elif raster.palette is not None:
+        used = np.unique(pages).tolist()
+        palette = {i: int(to_code(*raster.palette[i].tolist())) for i in used if i < len(raster.palette)}
+    if pages.dtype.kind == "f":
+        if not np.isfinite(pages).all() or np.any(pages % 1):
             raise ValueError(f"{file}: its values are no whole numbers; a label holds one number a class.")
-        label = label.astype(np.int64)
-    if label.ndim == 3:
-        red, green, blue = np.moveaxis(label.astype(np.int64), -1, 0)
-        label = (red + green + blue) << 24 | red << 16 | green << 8 | blue
-    return label
+        pages = pages.astype(np.int64)
+    if pages.dtype.kind == "u" and pages.dtype.itemsize == 8:
+        pages = pages.astype(np.int64)
+    if pages.ndim == 4:
+        if pages.shape[3] != 3:
+            raise ValueError(f"{file}: has {pages.shape[3]} channels; a label has one number, or colour, a pixel.")
+        if pages.dtype == np.uint16:
+            pages = pages >> 8
+        return Label(to_code(*np.moveaxis(pages.astype(np.int64), -1, 0)), in_colour=True, notes=notes)
+    return Label(pages, palette, notes=notes)
 
 
-def read_labels(files):
-    """Read labels that belong together.
+def _is_plain(raster):
+    """Whether all that a picture shows is in its alpha channel."""
+    colours = raster.pages.reshape(-1, raster.pages.shape[3] if raster.pages.ndim == 4 else 1)
+    return bool(np.all(colours == colours[0]) and raster.alpha.min() < raster.alpha.max())
 
-    Returns
-    -------
-    labels : list of arrays (height, width)
-        As `classify` makes them.
-    values : list of int
-        The values that stand for the classes, rising.
+
+@dataclass(frozen=True)
+class Content:
+    """What can be seen of one label, to tell what it means.
+
+    `counts` are pixels by value, `pages` the same page by page, `palette` and `in_colour` those of `Label`. Of a label
+    of more than two values also `parts`, the number of connected parts by value; `cores` and `solid`, the values that
+    fill a square of `CORE` pixels, nearly, and of `SOLID` pixels somewhere.
     """
-    labels = [read_label(file) for file in files]
-    values = find_values(labels)
-    return [classify(label, values) for label in labels], values
+
+    counts: dict
+    pages: tuple = ()
+    palette: dict = field(default_factory=dict)
+    in_colour: bool = False
+    parts: dict = field(default_factory=dict)
+    cores: frozenset = frozenset()
+    solid: frozenset = frozenset()
 
 
-def find_values(labels):
-    """The values that arrays hold between them: list of int, rising."""
-    return sorted(set().union(*(np.unique(label).tolist() for label in labels)))
+def survey(label):
+    """The `Content` of a `Label`."""
+    pages = tuple(_count(page) for page in label.numbers)
+    counts = dict(sum(map(Counter, pages), Counter()))
+    if len(counts) <= 2:
+        return Content(counts, pages, label.palette, label.in_colour)
+    page = max(label.numbers, key=lambda numbers: len(np.unique(numbers)))
+    step = int(np.ceil(np.sqrt(page.size / MOST_PIXELS)))
+    page = page[::step, ::step]
+    near = (int(page.max()) - int(page.min())) // NEAR
+    cores = _find_even(page, CORE, near)
+    values, page = np.unique(page, return_inverse=True)
+    connected = measure.label(page, background=-1, connectivity=2)
+    first = np.unique(connected, return_index=True)[1]
+    parts = dict(zip(values.tolist(), np.bincount(page.ravel()[first], minlength=len(values)).tolist(), strict=True))
+    solid = frozenset(values[list(_find_even(page, SOLID, 0))].tolist())
+    return Content(counts, pages, label.palette, label.in_colour, parts, cores, solid)
 
 
-def classify(label, values):
-    """Turn the values of a label into classes.
-
-    Returns
-    -------
-    array (height, width)
-        For two values bool, True where the higher stands; for more uint8, the index of the class in `values`.
-    """
-    if len(values) <= 2:
-        return label == values[-1]
-    return np.searchsorted(values, label).astype(np.uint8)
+def _find_even(page, side, near):
+    """Values in the middle of squares, of that side in pixels, within which values differ by no more than `near`."""
+    half = side // 2
+    inside = np.s_[half : page.shape[0] - half, half : page.shape[1] - half]
+    highest, lowest = (filtered(page, side)[inside] for filtered in (ndimage.maximum_filter, ndimage.minimum_filter))
+    return frozenset(np.unique(page[inside][highest - lowest <= near]).tolist())
 
 
-def read_palette(file, values):
-    """The colours that a label shows its classes in, to write masks alike.
+def _count(numbers):
+    """Pixels by value: dict of int."""
+    return dict(zip(*(part.tolist() for part in np.unique(numbers, return_counts=True)), strict=True))
+
+
+def choose_reading(contents, named=()):
+    """How the values of labels are to be read, so that one value is one thing in all files.
 
     Parameters
     ----------
-    file : path
-        An indexed PNG, or a label in colours.
-    values : list of int
-        The values of its classes, as `read_label` reads them.
+    contents : list of Content
+    named : collection of int
+        The values that the owner has named; they decide where a palette could be read either way.
+
+    Returns
+    -------
+    str
+        One of `READINGS`: grey values and indices as they are, greys in place of colours, or colours.
+    """
+    colours = {}
+    for content in contents:
+        for index, code in content.palette.items():
+            colours.setdefault(index, set()).add(code)
+    in_colour = [content for content in contents if content.in_colour]
+    codes = set().union(*colours.values(), *(content.counts for content in in_colour))
+    consistent = all(len(found) == 1 for found in colours.values())
+    if not in_colour and consistent and len(codes) < max(len(colours), 1):
+        return "values"  # there is no palette, or one that tells nothing apart
+    in_greys = all(_to_grey(code) is not None for code in codes)
+    indices = set().union(*(content.counts for content in contents))
+    if not in_colour and consistent and (not in_greys or (named and indices <= set(named))):
+        return "values"
+    return "greys" if in_greys else "colours"
+
+
+def translate(value, palette, reading):
+    """One value of a label, or a colour, as a way of reading has it.
+
+    Parameters
+    ----------
+    value : int
+    palette : dict of int
+        The label's colours by index; empty if it has no palette.
+    reading : str
+        One of `READINGS`.
+    """
+    if reading == "values":
+        return value
+    code = palette.get(value, value)
+    if reading == "greys":
+        grey = _to_grey(code)
+        return code if grey is None else grey
+    return int(to_code(code, code, code)) if 0 < code < 256 else code
+
+
+def translate_label(label, reading):
+    """The numbers of a `Label`, as a way of reading has them: integers (pages, height, width)."""
+    if reading == "values" or (reading == "greys" and not label.palette and not label.in_colour):
+        return label.numbers
+    values, inverse = np.unique(label.numbers, return_inverse=True)
+    table = np.array([translate(value, label.palette, reading) for value in values.tolist()], np.int64)
+    return table[inverse].reshape(label.numbers.shape)
+
+
+def to_code(red, green, blue):
+    """A number for a colour, or for arrays of colours, that grows with its brightness."""
+    return (red + green + blue) << 24 | red << 16 | green << 8 | blue
+
+
+def _to_grey(code):
+    """The grey value of a colour; None if it is none."""
+    red, green, blue = code >> 16 & 255, code >> 8 & 255, code & 255
+    return red if red == green == blue and code == to_code(red, green, blue) else None
+
+
+def name_value(value, colours=False):
+    """A label's value as text: a number, or a colour such as #ff8000."""
+    return f"#{value & 0xFFFFFF:06x}" if colours else str(value)
+
+
+def read_palette(file):
+    """The colours that a label shows its classes in, to write masks alike.
 
     Returns
     -------
     list of int, or None
-        Red, green and blue of each index; None for a label in grey.
+        Red, green and blue of each index; None for a label without a palette.
     """
-    if is_colour(values):
-        return [value >> shift & 255 for value in values for shift in (16, 8, 0)]
     if Path(file).suffix.lower() != ".png":
         return None
-    with Image.open(file) as image:
-        return image.getpalette("RGB") if image.mode == "P" else None
-
-
-def is_colour(values):
-    """Whether the values of labels are colours."""
-    return max(values) >= 1 << 24
-
-
-def name_value(value):
-    """A label's value as text: a number, or a colour such as #ff8000."""
-    return f"#{value & 0xFFFFFF:06x}" if is_colour([value]) else str(value)
-
-
-def name_values(values):
-    """The first few values, or colours, as text."""
-    return ", ".join(name_value(value) for value in sorted(values)[:4])
-
-
-def values_to_write(values):
-    """What masks hold for the classes of those values: 0 and 255 for two, indices of a palette for colours.
-
-    Returns
-    -------
-    tuple of int
-    """
-    if len(values) <= 2:
-        return 0, 255
-    return tuple(range(len(values))) if is_colour(values) else tuple(values)
-
-
-def to_values(mask, written):
-    """Turn classes back into values.
-
-    Parameters
-    ----------
-    mask : array (height, width)
-        bool, or the numbers of classes, as from `classify`.
-    written : sequence of int
-        As from `values_to_write`.
-
-    Returns
-    -------
-    array (height, width) of `mask_dtype`
-    """
-    return np.array(written, mask_dtype(written))[mask.astype(np.uint8)]
-
-
-def mask_dtype(written):
-    """uint8, or uint16 for values from 256."""
-    return np.dtype(np.uint16 if max(written) > 255 else np.uint8)
+    palette = images.read_raster(file).palette
+    return None if palette is None else palette.ravel().tolist()

@@ -8,6 +8,8 @@ import numpy as np
 import tifffile
 from PIL import Image
 
+TIFF = (".tif", ".tiff", ".lsm")
+
 
 @contextmanager
 def whole_file(path):
@@ -49,11 +51,13 @@ def write_stack(path, stack, like):
     path : Path
     stack : uint8, uint16 or float32 array (pages, height, width) or (pages, classes, height, width)
     like : Path
-        The TIFF whose resolution is taken over.
+        The file it belongs to; of a TIFF the resolution is taken over.
     """
-    with tifffile.TiffFile(like) as tiff:
-        page, imagej = tiff.pages[0], tiff.imagej_metadata or {}
-        resolution = {"resolution": page.resolution, "resolutionunit": page.resolutionunit}
+    imagej, resolution = {}, {}
+    if like.suffix.lower() in TIFF:
+        with tifffile.TiffFile(like) as tiff:
+            page, imagej = tiff.pages[0], tiff.imagej_metadata or {}
+            resolution = {"resolution": page.resolution, "resolutionunit": page.resolutionunit}
     metadata = {
         "axes": "ZYX" if stack.ndim == 3 else "ZCYX",
         **{name: imagej[name] for name in ("spacing", "unit") if name in imagej},
@@ -65,7 +69,7 @@ def write_stack(path, stack, like):
 def write_probability(path, maps, like):
     """Write probabilities, float32 (pages, height, width[, classes]), as TIFF with the classes as channels.
 
-    One page is written alone, more as by `write_stack`, with the resolution of the TIFF `like`.
+    One page is written alone, more as by `write_stack`, with the resolution of `like` if that is a TIFF.
     """
     maps = np.moveaxis(maps, 3, 1) if maps.ndim == 4 else maps
     if len(maps) > 1:

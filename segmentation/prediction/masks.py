@@ -1,33 +1,34 @@
 """From images to masks by a trained network: probabilities, masks, and the files they are written to."""
 
-from dataclasses import replace
-
 import numpy as np
 from tqdm import tqdm
 
-from segmentation.files import folders, images, labels, writing
-from segmentation.prediction import networks, tiling, watershed
+from segmentation.files import classes, folders, images, scaling, writing
+from segmentation.prediction import tiling, watershed
 
 
-def predict(network, image, flips=True, tile=None):
-    """Probability of the inside of a cell, or of each of several classes, at every pixel.
+def predict(network, image, turns="all", tile=None, scaled=scaling.BY_DTYPE):
+    """Probability of the higher of two classes, or of each of several, at every pixel.
 
     Parameters
     ----------
     network : keras.Model
-    image : float32 array (height, width, channels) in [0, 1]
-    flips : bool
-        Whether to average over the eight flips and rotations of the image.
+    image : array (height, width) or (height, width, channels)
+        Floats that are scaled already, or pixels.
+    turns : str
+        One of `geometry.TURNS`: the flips and rotations of the image to average over, those of the training.
     tile : int or None
         Images larger than that, in pixels, are predicted in tiles, with the same result; None for
         `tiling.fitting_tile`.
+    scaled : scaling.Scaling
+        How pixels are scaled.
 
     Returns
     -------
     float32 array (height, width) or (height, width, classes) in [0, 1]
     """
     probability = np.empty(tiling.map_shape(network, image.shape[:2]), "float32")
-    for part, inner, outer in tiling.predict_tiles(network, image, flips, tile):
+    for part, inner, outer in tiling.predict_tiles(network, image, turns, tile, scaled):
         probability[outer] = part[inner]
     return probability
 
@@ -38,7 +39,7 @@ def to_mask(probability, settings, threshold=watershed.THRESHOLD):
     Parameters
     ----------
     probability : float array (height, width) or (height, width, classes) in [0, 1]
-    settings : networks.MaskSettings
+    settings : networks.Settings
     threshold : float
         As for `watershed.mask_cells`; of two classes alone.
 
@@ -52,30 +53,26 @@ def to_mask(probability, settings, threshold=watershed.THRESHOLD):
     return probability.argmax(-1).astype(np.uint8)
 
 
-def choose_settings(label_arrays, maps, values, palette=None):
-    """Choose how masks are made of a network's maps, by labelled sections that it was not trained on.
+def choose_border(label_arrays, maps, known):
+    """Choose whether cells are parted by lines, by labelled sections that the network was not trained on.
 
     Parameters
     ----------
     label_arrays : list of arrays (height, width)
-        As from `labels.classify`.
+        As from `classes.classify`.
     maps : list of float arrays (height, width) in [0, 1]
-        Probabilities of the inside; of more than two classes they are not looked at.
-    values : list of int
-        The labels' values.
-    palette : list of int or None
-        The colours that masks take over, as from `labels.read_palette`.
+        Probabilities of the higher of two classes; of more they are not looked at.
+    known : classes.Classes
 
     Returns
     -------
-    networks.MaskSettings
+    float
+        As for `watershed.mask_cells`: no lines where there are more classes, or objects are few.
     """
-    settings = networks.MaskSettings(values=labels.values_to_write(values), palette=tuple(palette) if palette else None)
-    if len(values) > 2:
-        return settings
+    if len(known.values) > 2 or not known.parted:
+        return watershed.NO_LINES
     corner = np.s_[:1024, :1024]  # of larger images it would take long
-    border = watershed.choose_border([label[corner] for label in label_arrays], [inside[corner] for inside in maps])
-    return replace(settings, border=border)
+    return watershed.choose_border([label[corner] == 1 for label in label_arrays], [inside[corner] for inside in maps])
 
 
 def write_masks(
@@ -98,51 +95,89 @@ def write_masks(
         Stems and images, as from `folders.find_images`.
     out : Path
         An existing folder.
-    settings : networks.MaskSettings
+    settings : networks.Settings
     threshold : float
         As for `watershed.mask_cells`. Of an image in tiles, cells are told apart tile by tile, halo included.
-    flips, tile
+    flips : bool
+        Whether to average over the flips and rotations that the network was trained on.
+    tile
         As for `predict`.
     probability : bool
         Whether to write <stem>_probability.tif too: float32, of the same size.
 
     Returns
     -------
-    list of str
-        What is wrong with the images that had to be left out.
+    problems, warnings : lists of str
+        What is wrong with the images that had to be left out, and what may be wrong with others.
     """
-    problems = []
+    problems, different, noted = [], {}, {}
     for stem, file in tqdm(files.items(), desc="Predicting", unit="image"):
         try:
-            pages = images.read_pages(file)
-            check_pages(network, pages, file)
+            pages, notes = read_pages(network, file)
+            check_pages(network, settings, pages, file)
         except ValueError as error:
             problems.append(str(error))
             continue
+        for note in notes:
+            noted.setdefault(note, []).append(file)
+        if difference := scaling.find_difference(scaling.survey(pages), settings.scaling):
+            different[file] = difference
         shape = tiling.map_shape(network, pages.shape[1:3])
-        masks = np.empty(pages.shape[:3], labels.mask_dtype(settings.values))
+        masks = np.empty(pages.shape[:3], classes.mask_dtype(settings.values))
         maps = np.empty((len(pages), *shape), "float32") if probability else None
         for i, page in enumerate(pages):
-            for part, inner, outer in tiling.predict_tiles(network, page, flips, tile):
-                masks[i][outer] = labels.to_values(to_mask(part, settings, threshold), settings.values)[inner]
+            turns = settings.choose_turns(flips)
+            for part, inner, outer in tiling.predict_tiles(network, page, turns, tile, settings.scaling):
+                masks[i][outer] = classes.to_values(to_mask(part, settings, threshold), settings.values)[inner]
                 if probability:
                     maps[i][outer] = part[inner]
+        (out / stem).parent.mkdir(parents=True, exist_ok=True)
         if len(pages) > 1:
             writing.write_stack(out / f"{stem}{folders.PREDICTED}.tif", masks, like=file)
         else:
             writing.write_mask(out / f"{stem}{folders.PREDICTED}.png", masks[0], settings.palette)
         if probability:
             writing.write_probability(out / f"{stem}{folders.PROBABILITY}.tif", maps, like=file)
-    return problems
+    notes = [f"{found[0]}: {note}{f', as in {len(found)} files' * (len(found) > 1)}." for note, found in noted.items()]
+    return problems, notes + _describe_differences(different)
 
 
-def check_pages(network, pages, file):
+def _describe_differences(different):
+    """A sentence on images, a dict of file to text, whose grey values are not those of the training; in a list."""
+    if not different:
+        return []
+    file, text = next(iter(different.items()))
+    more = f", as {len(different)} images have" if len(different) > 1 else ""
+    return [f"Warning: {file} has other grey values than the training images{more}: {text}; its mask may be wrong."]
+
+
+def read_pages(network, file):
+    """The pages of a file, in grey for a network of grey images if they show no colour, and notes on them.
+
+    Returns
+    -------
+    pages : array (pages, height, width) or (pages, height, width, channels)
+    notes : tuple of str
+        As those of `rasters.Raster`.
+
+    Raises
+    ------
+    ValueError
+        As `images.read_raster`.
+    """
+    raster = images.read_raster(file)
+    pages = images.to_pages(raster)
+    return images.to_grey(pages) if network.input_shape[-1] == 1 else pages, raster.notes
+
+
+def check_pages(network, settings, pages, file):
     """Refuse images of another kind than the network was trained on, and values that cannot be scaled.
 
     Parameters
     ----------
     network : keras.Model
-    pages : array (pages, height, width) or (pages, height, width, 3)
+    settings : networks.Settings
+    pages : array (pages, height, width) or (pages, height, width, channels)
     file : path
         Where they come from, for the message.
 
@@ -153,5 +188,8 @@ def check_pages(network, pages, file):
     """
     channels, expected = (pages.shape[3] if pages.ndim == 4 else 1), network.input_shape[-1]
     if channels != expected:
-        raise ValueError(f"{file}: expected {expected} channels, as in training, found {channels}; convert the image.")
-    images.check_range(pages, file)
+        fix = "convert the image"
+        if channels > 1 and expected == 1:
+            fix = "convert the image, or save its channels as the pages of a stack if they are sections"
+        raise ValueError(f"{file}: expected {expected} channels, as in training, found {channels}; {fix}.")
+    scaling.check(pages, settings.scaling, file)

@@ -1,4 +1,6 @@
-"""A trained network in a file, with the settings of its masks."""
+"""A trained network in a file, with the settings it has to be used with."""
+
+from __future__ import annotations  # some fields have the names of the modules of their types
 
 import hashlib
 import json
@@ -9,25 +11,40 @@ from pathlib import Path
 import keras
 
 from segmentation import devices
-from segmentation.files import writing
+from segmentation.files import scaling, writing
 from segmentation.prediction import watershed
 
 SETTINGS = "settings.json"
-PRETRAINED = Path(__file__).parents[2] / "pretrained" / "model.keras"
 
 
 @dataclass(frozen=True)
-class MaskSettings:
-    """How a network's probabilities become a mask.
+class Settings:
+    """What a network has to be used with: how images become its input, and its probabilities a mask.
 
     `border` is that of `watershed.mask_cells`: no lines, unless main.py has chosen them. `values` are what is written
-    for each class, as from `labels.values_to_write`, and `palette` the colours they are shown in, as for
-    `writing.write_mask`.
+    for each class, as `classes.Classes.written`, `palette` the colours they are shown in, as for `writing.write_mask`,
+    and `names` what the classes are called; `shown` is the number of the one that pictures show. `scaling` is that of
+    the training images, `turns` one of `geometry.TURNS`, the flips and rotations that the network was trained on, and
+    `channels` are the names of its channels, if they have some.
     """
 
     border: float = watershed.NO_LINES
     values: tuple = (0, 255)
     palette: tuple | None = None
+    names: tuple = ()
+    shown: int = 0
+    scaling: scaling.Scaling = scaling.BY_DTYPE
+    turns: str = "all"
+    channels: tuple = ()
+
+    def choose_turns(self, flips=True):
+        """The turns to be averaged: those of the training, or without flips none."""
+        return self.turns if flips else "none"
+
+    @property
+    def titles(self):
+        """What the classes are called: by their values if they have no names."""
+        return self.names or tuple(map(str, self.values))
 
     @classmethod
     def from_json(cls, text, classes):
@@ -35,15 +52,29 @@ class MaskSettings:
         saved = json.loads(text)
         # Of two classes version 1.0 has saved one value, which was not written.
         values = saved.get("values", range(classes)) if classes > 1 else cls.values
-        palette = saved.get("palette")
-        return cls(saved.get("border", cls.border), tuple(values), tuple(palette) if palette else None)
+        palette, scaled = saved.get("palette"), saved.get("scaling", {})
+        return cls(
+            border=saved.get("border", cls.border),
+            values=tuple(values),
+            palette=tuple(palette) if palette else None,
+            names=tuple(saved.get("names", ())),
+            shown=saved.get("shown", cls.shown),
+            scaling=scaling.Scaling(**{name: _to_tuple(value) for name, value in scaled.items()}),
+            turns=saved.get("turns", cls.turns),
+            channels=tuple(saved.get("channels", ())),
+        )
 
     def to_json(self):
         return json.dumps(asdict(self))
 
 
+def _to_tuple(value):
+    """A tuple in place of a list, which is what JSON makes of one."""
+    return tuple(value) if isinstance(value, list) else value
+
+
 def save_network(network, path, settings=None):
-    """Save a network, whole or not at all, with its `MaskSettings`, once they are known, beside it in the archive."""
+    """Save a network, whole or not at all, with its `Settings` beside it in the archive."""
     with writing.whole_file(path) as temporary, devices.undistributed():
         network.save(temporary)
         if settings:
@@ -52,7 +83,7 @@ def save_network(network, path, settings=None):
 
 
 def load_network(file):
-    """Load a network that main.py has saved, and the settings of its masks.
+    """Load a network that main.py has saved, and the settings it has to be used with.
 
     Layers of one's own are known if they are registered in model.py, that of this folder or of the clone.
 
@@ -60,7 +91,7 @@ def load_network(file):
     -------
     network : keras.Model
         One that was trained in bfloat16 computes in it only where that is fast.
-    settings : MaskSettings
+    settings : Settings
         Those it was saved with; the defaults for a network that others have saved.
 
     Raises
@@ -81,13 +112,13 @@ def load_network(file):
     except Exception as error:  # Keras raises anything from OSError to KeyError here
         raise ValueError(f"{file}: cannot be loaded as a Keras model ({str(error).splitlines()[0]}).") from None
     shapes = network.input_shape, network.output_shape
-    if any(len(shape) != 4 for shape in shapes) or shapes[0][-1] not in (1, 3):
+    if any(len(shape) != 4 for shape in shapes) or shapes[0][-1] is None:
         raise ValueError(f"{file}: expected a network from images to probabilities, found shapes {shapes}.")
     if not devices.has_bfloat16():
         network = in_float32(network)
     with zipfile.ZipFile(file) as archive:
         saved = archive.read(SETTINGS) if SETTINGS in archive.namelist() else "{}"
-    return network, MaskSettings.from_json(saved, classes=shapes[1][-1])
+    return network, Settings.from_json(saved, classes=shapes[1][-1])
 
 
 def read_digest(file):

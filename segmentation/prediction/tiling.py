@@ -12,14 +12,14 @@ import numpy as np
 from tqdm import tqdm
 
 from segmentation import devices, geometry
-from segmentation.files import images
+from segmentation.files import scaling
 
 TILE, SMALLEST_TILE = 2560, 256
 WIDEST = 190_000_000  # values that one layer may hold, 0.7 GiB of float32: those of `TILE` at width 12
 TAPS = {"nearest": 1, "bilinear": 2, "bicubic": 4, "lanczos3": 6, "lanczos5": 10}  # values that are interpolated
 
 
-def predict_tiles(network, image, flips=True, tile=None):
+def predict_tiles(network, image, turns="all", tile=None, scaled=scaling.BY_DTYPE):
     """Predict an image tile by tile, padded by reflection to a size that the network takes.
 
     When the device is out of memory, the image is begun again with tiles of half the size.
@@ -28,11 +28,13 @@ def predict_tiles(network, image, flips=True, tile=None):
     ----------
     network : keras.Model
     image : array (height, width) or (height, width, channels)
-        Of any dtype that `images.scale` takes.
-    flips : bool
-        Whether to average over the eight flips and rotations of the image.
+        Pixels, or floats that are scaled already.
+    turns : str
+        One of `geometry.TURNS`: the flips and rotations of the image to average over.
     tile : int or None
         Side of a tile without its halo, in pixels, rounded up to the pooling grid; None for `fitting_tile`.
+    scaled : scaling.Scaling
+        How the image is scaled: always as a whole.
 
     Yields
     ------
@@ -47,10 +49,11 @@ def predict_tiles(network, image, flips=True, tile=None):
         If the device is out of memory with tiles of `SMALLEST_TILE` pixels too.
     """
     side = max(image.shape[:2])
+    scaled = scaling.fit(scaled, image)
     tile = tile or (fitting_tile(network) if side > SMALLEST_TILE else SMALLEST_TILE)
     while True:
         try:
-            yield from _predict_each(network, image, flips, tile)
+            yield from _predict_each(network, image, turns, tile, scaled)
             return
         except Exception as error:
             if not devices.is_out_of_memory(error):
@@ -61,20 +64,18 @@ def predict_tiles(network, image, flips=True, tile=None):
         print(f"Out of memory; going on with tiles of {tile} pixels.", file=sys.stderr)
 
 
-def _predict_each(network, image, flips, tile):
+def _predict_each(network, image, turns, tile, scaled):
     """What `predict_tiles` yields, with tiles of that size."""
     multiple = size_multiple(network)
     halo = find_halo(network) if max(image.shape[:2]) > tile else 0
     tiles = geometry.cut_image(image.shape[:2], geometry.round_up(tile, multiple), halo, multiple)
     for window, inner, outer in tqdm(tiles, desc="Tiles", unit="tile", leave=False, disable=len(tiles) == 1):
-        part = images.scale(image[window])
+        part = scaling.scale(image[window], scaled)
         missing = [(0, side.stop - side.start - length) for side, length in zip(window, part.shape[:2], strict=True)]
         part = np.pad(part, [*missing, (0, 0)], mode="symmetric")
-        if flips:
-            turned = (_predict_window(network, geometry.turn(part, k)) for k in range(geometry.TURNS))
-            yield np.mean([geometry.turn_back(inside, k) for k, inside in enumerate(turned)], axis=0), inner, outer
-        else:
-            yield _predict_window(network, part), inner, outer
+        turned = ((k, _predict_window(network, geometry.turn(part, k))) for k in geometry.TURNS[turns])
+        parts = (geometry.turn_back(inside, k) for k, inside in turned)
+        yield (next(parts) if turns == "none" else np.mean(list(parts), axis=0)), inner, outer
 
 
 def _predict_window(network, image):

@@ -1,26 +1,31 @@
 """All scores of a mask, those of a folder of masks, and how they are laid out."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from segmentation.files import folders, labels
+from segmentation.files import classes, folders, labels, pairing
 from segmentation.scores import isbi2012, pixels
 
+MOST_COLUMNS = 8
 
-def score_mask(label, mask, values=()):
-    """All scores of one mask.
+
+def score_mask(label, mask, known):
+    """All scores of one mask; pixels that are not labelled count in none.
 
     Parameters
     ----------
     label, mask : arrays of one shape
-        bool, True inside cells; or the numbers of more than two classes.
-    values : list of int
-        The names of those classes.
+        Classes, as from `classes.classify`.
+    known : classes.Classes
 
     Returns
     -------
     dict of str to float
+        Accuracy, that of the best constant answer, IoU and Dice of each class by its name, of two the rarer one first,
+        the mean IoU of more than two; NaN for a class, of more than two, that neither holds. V_rand and V_info where
+        objects are many.
 
     Raises
     ------
@@ -29,27 +34,24 @@ def score_mask(label, mask, values=()):
     """
     if label.shape != mask.shape:
         raise ValueError(f"expected a mask of the label's shape {label.shape}, found {mask.shape}.")
-    common = {"accuracy": pixels.accuracy(label, mask), "constant": pixels.constant_accuracy(label)}
-    if label.dtype != bool:
-        return {**common, **_score_classes(label, mask, values)}
-    segments = isbi2012.find_contingency(label, mask)
-    return {
-        **common,
-        "membrane_iou": pixels.iou(~label, ~mask),
-        "membrane_dice": pixels.dice(~label, ~mask),
-        "v_rand": isbi2012.rand_of(segments),
-        "v_info": isbi2012.information_of(segments),
-    }
-
-
-def _score_classes(label, mask, values):
-    """IoU of each of several classes, NaN for one that neither label nor mask holds, and the mean of the others."""
-    ious = [
-        pixels.iou(label == i, mask == i) if np.any(label == i) or np.any(mask == i) else np.nan
-        for i in range(len(values))
-    ]
-    named = {f"iou_{labels.name_value(value)}": score for value, score in zip(values, ious, strict=True)}
-    return {"mean_iou": float(np.nanmean(ious)), **named}
+    counted = classes.known(label)
+    true, found = label[counted], mask[counted]
+    if not true.size:
+        return {}
+    scores = {"accuracy": pixels.accuracy(true, found), "constant": pixels.constant_accuracy(true)}
+    ious = {}
+    for i in known.order:
+        name, here, there = known.names[i], true == i, found == i
+        absent = len(known.values) > 2 and not (here.any() or there.any())
+        ious[f"{name}_iou"] = np.nan if absent else pixels.iou(here, there)
+        ious[f"{name}_dice"] = np.nan if absent else pixels.dice(here, there)
+    if len(known.values) > 2:
+        scores["mean_iou"] = float(np.nanmean(list(ious.values())[::2]))
+    scores |= ious
+    if known.parted and len(known.values) == 2:
+        segments = isbi2012.find_contingency(label == 1, mask == 1)
+        scores |= {"v_rand": isbi2012.rand_of(segments), "v_info": isbi2012.information_of(segments)}
+    return scores
 
 
 def mean_scores(rows):
@@ -61,58 +63,89 @@ def mean_scores(rows):
     return {name: float(np.nanmean(values)) for name, values in columns.items() if not np.isnan(values).all()}
 
 
-def score_folder(mask_folder, label_folder):
+def score_folder(mask_folder, label_folder, known):
     """Score the masks of a folder.
 
     Parameters
     ----------
     mask_folder : path
-        Folder of <stem>_predict.png, or of <stem>.png.
+        Folder of <stem>_predict.png, or of masks alone.
     label_folder : path
-        Folder of labels; the higher of two values is white, each of more is a class.
+        Folder of labels, paired by their names with the masks.
+    known : classes.Classes
+        What the labels mean. If it does not say whether objects are many, these labels decide.
 
     Returns
     -------
-    dict of str to dict
-        The scores of each mask, as from `score_mask`, by the stems of `label_folder` in natural order.
+    rows : dict of str to dict
+        The scores of each mask, as from `score_mask`, by the stems of the labels in natural order; of a stack a row a
+        page.
+    known : classes.Classes
 
     Raises
     ------
     ValueError
         If a label has no mask, or one of another size, or a file cannot be read.
     """
-    files = folders.find_images(label_folder)
-    if not files:
-        raise ValueError(f"{label_folder}: no labels in this folder.")
-    label_arrays = [labels.read_label(file) for file in files.values()]
-    values = labels.find_values(label_arrays)
-    mask_files = [_find_mask(mask_folder, stem) for stem in files]
-    masks = [labels.read_label(file, indices=not labels.is_colour(values)) for file in mask_files]
-    for label, mask, file, mask_file in zip(label_arrays, masks, files.values(), mask_files, strict=True):
+    files, label_files = find_masks(mask_folder, label_folder)
+    sections = {}
+    for stem, file in label_files.items():
+        label, mask = classes.classify(labels.read_label(file), known), read_mask(files[stem], known)
         if mask.shape != label.shape:
-            raise ValueError(f"{mask_file}: its size {mask.shape} is not that of {file}, {label.shape}.")
-    if len(values) <= 2:
-        masks = [mask > 127 for mask in masks]
-    else:
-        values = labels.find_values(label_arrays + masks)
-        masks = [labels.classify(mask, values) for mask in masks]
-    classes = [labels.classify(label, values) for label in label_arrays]
-    return {stem: score_mask(label, mask, values) for stem, label, mask in zip(files, classes, masks, strict=True)}
+            raise ValueError(f"{files[stem]}: its size {mask.shape[1:]} is not that of {file}, {label.shape[1:]}.")
+        for page in range(len(label)):
+            name = stem if len(label) == 1 else f"{stem} page {page + 1}"
+            sections[name] = label[page], mask[page]
+    if known.parted is None:
+        known = replace(known, parted=classes.are_parted([label for label, _ in sections.values()]))
+    return {name: score_mask(*pair, known) for name, pair in sections.items()}, known
 
 
-def _find_mask(folder, stem):
-    """The mask of a stem: <stem>_predict.png, or <stem>.png where the folder holds masks alone."""
-    for name in (f"{stem}{folders.PREDICTED}.png", f"{stem}.png"):
-        if (Path(folder) / name).is_file():
-            return Path(folder) / name
-    raise ValueError(f"{folder}: no mask {stem}{folders.PREDICTED}.png for the label {stem}.")
+def find_masks(mask_folder, label_folder):
+    """The masks and the labels of two folders: dicts of label stem to Path; ValueError if a label has no mask."""
+    label_files = folders.find_images(label_folder, masks=True)
+    if not label_files:
+        raise ValueError(f"{label_folder}: no labels in this folder.")
+    found = folders.find_images(mask_folder, masks=True)
+    written = {stem.removesuffix(folders.PREDICTED): f for stem, f in found.items() if stem.endswith(folders.PREDICTED)}
+    masks = written or found
+    paired = pairing.pair(list(masks), list(label_files))
+    if paired.orphans:
+        stem = paired.orphans[0]
+        raise ValueError(f"{mask_folder}: no mask {stem}{folders.PREDICTED}.png for the label {label_files[stem]}.")
+    files = {label_stem: masks[stem] for stem, label_stem in paired.labels.items()}
+    return files, {stem: label_files[stem] for stem in label_files if stem in files}
+
+
+def read_mask(file, known):
+    """Read a mask as classes, of two by its own two values: array (pages, height, width) as from `classes.classify`.
+
+    Raises
+    ------
+    ValueError
+        If a mask of two classes holds more values.
+    """
+    mask = labels.read_label(Path(file))
+    if len(known.values) > 2:
+        return classes.classify(mask, replace(known, ignore=None))
+    two = replace(known, values=(0, 255), reading="greys", ignore=None, objects=False)
+    if unknown := classes.find_unknown(labels.survey(mask), two):
+        raise ValueError(f"{file}: holds {len(unknown)} more values than the two of a mask; write it in 0 and 255.")
+    return classes.classify(mask, two)
 
 
 def format_table(rows):
-    """Lay out a dict of dicts of float as text: a header, then a line for each; NaN for a score that is missing."""
-    first = max(map(len, rows), default=0) + 2
+    """Lay out a dict of dicts of float as text; NaN for a score that is missing.
+
+    A line for each dict, or for each score where these are many and the dicts are few.
+    """
     names = list(dict.fromkeys(name for row in rows.values() for name in row))
-    lines = [" " * first + "".join(f"{name:>{len(name) + 2}}" for name in names)]
+    if len(names) > max(MOST_COLUMNS, len(rows)):
+        rows = {name: {title: row.get(name, np.nan) for title, row in rows.items()} for name in names}
+        names = list(dict.fromkeys(title for row in rows.values() for title in row))
+    first = max(map(len, rows), default=0) + 2
+    widths = {name: max(len(name), 6) + 2 for name in names}
+    lines = [" " * first + "".join(f"{name:>{widths[name]}}" for name in names)]
     for title, row in rows.items():
-        lines.append(f"{title:{first}}" + "".join(f"{row.get(name, np.nan):{len(name) + 2}.4f}" for name in names))
+        lines.append(f"{title:{first}}" + "".join(f"{row.get(name, np.nan):{widths[name]}.4f}" for name in names))
     return "\n".join(lines)

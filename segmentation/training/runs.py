@@ -5,12 +5,17 @@ the last finished epoch), history.csv (one row a finished epoch), and run.json (
 run has ended also seconds, scores and when that was).
 """
 
+import contextlib
 import csv
 import json
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 
 from segmentation.files import writing
+
+LATEST = Path("runs") / ".latest"  # a file with the path of the run that ended last, wherever that is
+LOCKS = {}  # file descriptors of the folders of runs that this process trains
 
 
 def write_table(file, rows):
@@ -32,21 +37,75 @@ def read_history(file):
 def open_run(run, arguments, **facts):
     """Make the folder of a run and write its arguments, and what it runs on, down.
 
-    An earlier run of that name is moved aside, to `run`.1, .2 and so on: no run destroys another.
+    An earlier run of that name is moved aside, to `run`.1, .2 and so on: no run destroys another. While it is still
+    being trained it stays, and the new one takes the next number.
+
+    Returns
+    -------
+    Path
+        The folder, which is this process's own until it ends.
+
+    Raises
+    ------
+    ValueError
+        If a run that is to be resumed is being trained.
     """
-    if not arguments["resume"] and (run / "run.json").is_file():
-        number = 1
-        while (aside := run.with_name(f"{run.name}.{number}")).exists():
-            number += 1
-        run.rename(aside)
-        print(f"The earlier run in {run} is now {aside}.")
-    run.mkdir(parents=True, exist_ok=True)
+    while True:
+        run.mkdir(parents=True, exist_ok=True)
+        lock = _lock(run)
+        if lock and (arguments["resume"] or not (run / "run.json").is_file()):
+            LOCKS[run] = lock
+            break
+        if lock:
+            aside = _find_free(run)
+            run.rename(aside)
+            os.close(lock)
+            print(f"The earlier run in {run} is now {aside}.")
+            continue
+        if arguments["resume"]:
+            raise ValueError(f"{run}: is being trained by another process; wait for it, or start a new run.")
+        taken, run = run, _find_free(run)
+        print(f"The run in {taken} is still being trained; this one is {run}.")
     _write_summary(run, arguments, **facts)
+    return run
+
+
+def _find_free(run):
+    """The first of `run`.1, .2 and so on that there is not."""
+    number = 1
+    while (free := run.with_name(f"{run.name}.{number}")).exists():
+        number += 1
+    return free
+
+
+def _lock(run):
+    """Take a run's folder for this process: a file descriptor, or None if another process has it.
+
+    It is given back when the process ends, however it does.
+    """
+    if run in LOCKS:
+        os.close(LOCKS.pop(run))  # an earlier run of this process, such as a notebook's
+    try:
+        import fcntl
+    except ImportError:  # on Windows, where folders cannot be locked
+        return os.open(os.devnull, os.O_RDONLY)
+    lock = os.open(run, os.O_RDONLY)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(lock)
+        return None
+    return lock
 
 
 def close_run(run, arguments, **facts):
-    """Write down what a run has come to, and that it has ended."""
+    """Write down what a run has come to, and that it has ended: `find_latest` finds it from now on."""
     _write_summary(run, arguments, **facts, ended=_format_time(datetime.now(UTC)))
+    if run in LOCKS:
+        os.close(LOCKS.pop(run))
+    with contextlib.suppress(OSError):  # a folder that cannot be written to only has its runs named in full
+        LATEST.parent.mkdir(exist_ok=True)
+        LATEST.write_text(str(run.resolve()))
 
 
 def _write_summary(run, arguments, **facts):
@@ -68,17 +127,20 @@ def read_summary(run):
 def read_arguments(run):
     """The arguments of a recorded run by name, without `resume`; an empty dict if there is no such run."""
     arguments = read_summary(run).get("arguments", {})
+    if arguments.get("turns") in (True, False):  # version 1.0 knew these two, and scaled by dtype alone
+        arguments |= {"turns": "all" if arguments["turns"] else "none", "scaling": "dtype"}
     return {name: value for name, value in arguments.items() if name != "resume"}
 
 
 def find_latest(folder):
-    """The run in a folder that ended last; None if none has."""
+    """The run that ended last, among those in a folder and the one that `close_run` has noted; None if none has."""
+    noted = [Path(LATEST.read_text())] if LATEST.is_file() else []
     ended = {}
-    for file in Path(folder).glob("*/run.json"):
-        summary = read_summary(file.parent)
-        if "scores" in summary and (file.parent / "model.keras").is_file():
-            written = datetime.fromtimestamp(file.stat().st_mtime, UTC)
-            ended[file.parent] = summary.get("ended", _format_time(written))  # runs of version 1.0 do not say
+    for run in (*(file.parent for file in Path(folder).glob("*/run.json")), *noted):
+        summary = read_summary(run)
+        if "scores" in summary and (run / "model.keras").is_file():
+            written = datetime.fromtimestamp((run / "run.json").stat().st_mtime, UTC)
+            ended[run] = summary.get("ended", _format_time(written))  # runs of version 1.0 do not say
     return max(ended, key=ended.get, default=None)
 
 
@@ -92,14 +154,14 @@ def _to_text(arguments):
 
 
 def find_differences(run, arguments):
-    """Problems with resuming a run with other arguments than its own; data and run may have moved."""
+    """Problems with resuming a run with other arguments than its own; data, run and out may be others."""
     if not (run / "last.keras").is_file():
         return [f"{run}: no finished epoch to resume from; start the run without --resume."]
     given = _to_text(arguments)
     return [
         f"--{name.replace('_', '-')} {arguments[name]}: the run in {run} has {value}; leave it out, or start a new run."
         for name, value in read_arguments(run).items()
-        if name not in ("data", "run") and given.get(name) != value
+        if name not in ("data", "run", "out") and given.get(name) != value
     ]
 
 

@@ -24,7 +24,7 @@ import zarr
 from tqdm import tqdm
 
 from segmentation import geometry
-from segmentation.files import images, labels
+from segmentation.files import classes, scaling
 from segmentation.prediction import masks, networks, tiling, watershed
 from segmentation.volumes import reading
 
@@ -53,7 +53,7 @@ def make_job(model, *, threshold=watershed.THRESHOLD, border=None, flips=True, p
     border : float or None
         As for `watershed.mask_cells`; None for the network's own choice.
     flips : bool
-        Whether to average over the eight flips and rotations of a section.
+        Whether to average over the flips and rotations that the network was trained on.
     probability : bool
         Whether probabilities are written in place of the mask.
 
@@ -72,7 +72,7 @@ def make_job(model, *, threshold=watershed.THRESHOLD, border=None, flips=True, p
     )
 
 
-def write_volume(text, out, job, *, tile=None, scheduler=None):
+def write_volume(text, out, job, *, tile=None, scheduler=None, axes=None):
     """Write the masks of a volume, or its probabilities, as an OME-Zarr; go on where an earlier run has stopped.
 
     Parameters
@@ -86,6 +86,8 @@ def write_volume(text, out, job, *, tile=None, scheduler=None):
         `tiling.fitting_tile`.
     scheduler : str
         Address of a dask.distributed scheduler; None for this process.
+    axes : str or None
+        As for `reading.find_volume`; what is guessed is printed.
 
     Returns
     -------
@@ -100,28 +102,33 @@ def write_volume(text, out, job, *, tile=None, scheduler=None):
     network, settings = _load(job)
     if job.probability and network.output_shape[-1] > 1:
         raise ValueError("--probability of a volume is for networks of two classes.")
-    volume = reading.find_volume(text, network.input_shape[-1])
-    images.check_range(np.zeros(1, volume.dtype), volume.path)
+    volume = reading.find_volume(text, network.input_shape[-1], axes)
+    if volume.guessed:
+        print(f"{volume.path}: its axes, of shape {volume.shape}, are taken for {volume.axes}; --axes names others.")
+    scaling.check(np.zeros(1, volume.dtype), settings.scaling, volume.path)
+    middle = reading.Section(volume, [volume.shape[volume.axes.index(axis)] // 2 for axis in volume.leading])
+    if difference := scaling.find_difference(scaling.survey([middle]), settings.scaling):
+        print(f"Warning: {volume.path} has other grey values than the training images: {difference}.")
     multiple = tiling.size_multiple(network)
     halo = tiling.find_halo(network)
     tile = geometry.round_up(max(tile or tiling.fitting_tile(network), halo), multiple)
-    dtype = np.dtype("float32") if job.probability else labels.mask_dtype(settings.values)
-    target = _open_target(volume, out, _stamp(volume, job, tile), dtype, tile)
+    dtype = np.dtype("float32") if job.probability else classes.mask_dtype(settings.values)
+    target = _open_target(volume, out, _stamp(volume, job, tile, axes), dtype, tile)
     missing = list(_find_missing(target, out, tile, halo))
-    writes = (_write_chunk(volume, target, chunk, job, tile, halo) for chunk in missing)
+    writes = (_write_chunk(volume, target, chunk, job, tile, halo, settings.scaling) for chunk in missing)
     for _ in tqdm(_compute(writes, scheduler), total=len(missing), desc="Predicting", unit="chunk"):
         pass
     return len(missing)
 
 
-def _stamp(volume, job, tile):
+def _stamp(volume, job, tile, axes=None):
     """All that decides what is written, as the result keeps it.
 
     Its names stay as they are: a command uses them to continue what an earlier version began.
     """
     settings = {name: value for name, value in job._asdict().items() if name != "digest"}
     stamp = {"volume": volume.path.name, "array": volume.name, "shape": list(volume.shape), "tile": tile}
-    return stamp | settings | {"model": job.digest}
+    return stamp | settings | {"model": job.digest} | ({"axes": axes} if axes else {})
 
 
 @contextmanager
@@ -242,10 +249,11 @@ def _to_slices(lengths):
     return [slice(int(end) - length, int(end)) for length, end in zip(lengths, np.cumsum(lengths), strict=True)]
 
 
-def _write_chunk(volume, target, region, job, tile, halo):
+def _write_chunk(volume, target, region, job, tile, halo, scaled):
     """A dask value that, when it is computed, predicts one region and writes it to `target`."""
     *leading, rows, columns = region
     section = reading.Section(volume, [part.start for part in leading])
+    scaled = _fit(scaled, volume, tuple(part.start for part in leading))
     chunks = [_chunk_lengths(side, tile, halo) for side in section.shape[:2]]
     array = da.from_array(section, (*chunks, *section.shape[2:]), name=False, meta=np.empty((0,) * section.ndim))
     predicted = array.map_overlap(
@@ -257,19 +265,27 @@ def _write_chunk(volume, target, region, job, tile, halo):
         meta=np.empty((0, 0), target.dtype),
         job=job,
         path=volume.path,
+        scaled=scaled,
     )
     block = predicted[rows, columns][(np.newaxis,) * len(leading)]
     return da.store([block], [target], regions=[region], lock=False, compute=False)
 
 
-def _predict_section(section, job, path):
-    """Mask, or probability, of an array (height, width) or (height, width, channels)."""
+@functools.lru_cache(1)  # the chunks of a section follow each other
+def _fit(scaled, volume, position):
+    """The scaling of a whole section, which its chunks share."""
+    return scaling.fit(scaled, reading.Section(volume, position))
+
+
+def _predict_section(section, job, path, scaled):
+    """Mask, or probability, of an array (height, width) or (height, width, channels), part of a section."""
     network, settings = _load(job)
-    images.check_range(section, path)
-    probability = masks.predict(network, section, job.flips, tile=max(section.shape))
+    scaling.check(section, scaled, path)
+    turns = settings.choose_turns(job.flips)
+    probability = masks.predict(network, section, turns, tile=max(section.shape), scaled=scaled)
     if job.probability:
         return probability
-    return labels.to_values(masks.to_mask(probability, settings, job.threshold), settings.values)
+    return classes.to_values(masks.to_mask(probability, settings, job.threshold), settings.values)
 
 
 def _compute(writes, scheduler):

@@ -1,0 +1,80 @@
+"""Which sections are trained on, and which are held out: a block, a part of their own, or whole groups."""
+
+import re
+
+GROUPINGS = ("folder", "prefix")
+
+
+def split_sections(found, fraction, group_by=None):
+    """Which labelled sections of a dataset are trained on, and which are held out.
+
+    Those of val/ are held out, if there are any; or else the last ones of train/, as by `hold_out`.
+
+    Returns
+    -------
+    training, held_out : lists as from `Part.list_sections`
+
+    Raises
+    ------
+    ValueError
+        As `hold_out`.
+    """
+    sections = found.parts["train"].list_sections()
+    if found.parts["val"].images:
+        return sections, found.parts["val"].list_sections()
+    training, held_out = hold_out([stem for stem, *_ in sections], fraction, group_by, found.parts["train"].places[0])
+    return [sections[i] for i in training], [sections[i] for i in held_out]
+
+
+def hold_out(stems, fraction, group_by=None, place="train/image"):
+    """Hold out the last `fraction` of sections: a block, since neighbouring sections resemble each other.
+
+    Parameters
+    ----------
+    stems : list of str
+        In order.
+    fraction : float
+    group_by : str or None
+        Hold out whole groups, the last ones: by "folder", or by "prefix", what comes before the last _, - or space.
+    place : path
+        Where the images are, for the message.
+
+    Returns
+    -------
+    training, held_out : lists of int
+        Numbers of the stems.
+
+    Raises
+    ------
+    ValueError
+        If nothing would be left to be trained on, or there is one group alone.
+    """
+    if group_by is None:
+        first = len(stems) - max(1, round(len(stems) * fraction))
+        if first < 1:
+            text = f"{len(stems)} images cannot be split with --validation-fraction {fraction}"
+            raise ValueError(f"{place}: {text}; at least one has to be trained on and one held out.")
+        return list(range(first)), list(range(first, len(stems)))
+    groups = {}
+    for i, stem in enumerate(stems):
+        groups.setdefault(find_group(stem, group_by), []).append(i)
+    if len(groups) < 2:
+        raise ValueError(
+            f"{place}: all images are of one group, {next(iter(groups), '')!r}, by --group-by {group_by}; at least one "
+            "group has to be trained on and one held out."
+        )
+    held_out = []
+    for group in list(groups)[:0:-1]:
+        if held_out and len(held_out) + len(groups[group]) / 2 > fraction * len(stems):
+            break
+        held_out += groups[group]
+    return sorted(set(range(len(stems))) - set(held_out)), sorted(held_out)
+
+
+def find_group(stem, group_by):
+    """The group of a section: its folder, or its stack, or what comes before the last _, - or space of its name."""
+    file = re.sub(r" page \d+$", "", stem)
+    folder, _, name = file.rpartition("/")
+    if group_by == "folder":
+        return folder
+    return name if file != stem else re.split(r"[_\- ](?=[^_\- ]*$)", name)[0]
