@@ -36,6 +36,8 @@ WEIGHT_GENERATOR = ImageDataGenerator(**AFFINE | {"fill_mode": "constant"}, inte
 CONTRAST = 0.2
 BRIGHTNESS = 0.1
 NOISE = 0.08
+CENTRED = 0.5  # of the crops, where a class is rare
+MOST_PLACES = 1000  # of a label, that crops are centred on
 NUMPY_RANDOM_STATE = threading.Lock()
 WORKERS = min(8, os.cpu_count() or 1)
 
@@ -238,6 +240,16 @@ def _move(image, positions, order, mode="reflect"):
     return np.stack([ndimage.map_coordinates(c, positions, order=order, mode=mode) for c in channels], axis=-1)
 
 
+def _find_places(labels, number):
+    """Some pixels of a class: dict of the number of a label to an array (places, 2), without labels that have none."""
+    places = {}
+    for i, label in enumerate(labels):
+        found = np.argwhere(label == number)
+        if len(found):
+            places[i] = found[:: len(found) // MOST_PLACES + 1]
+    return places
+
+
 def _make_target(label, border_weight, border_sigma, gain):
     """A label, and what its pixels weigh, if that differs: narrow borders more, and what is not labelled nothing.
 
@@ -286,6 +298,8 @@ class Crops(keras.utils.PyDataset):
         The `w0` and `sigma` of `borders.weigh_borders`; a weight of 0 weighs all labelled pixels alike.
     ignoring : bool
         Whether there are pixels that are not labelled, which weigh nothing.
+    centred : int or None
+        A class, so rare that half of the crops have to hold some of it; None to draw all of them anywhere.
     group : devices.Group
         Which part of a batch this process makes.
 
@@ -309,6 +323,7 @@ class Crops(keras.utils.PyDataset):
         border_weight=0.0,
         border_sigma=5.0,
         ignoring=False,
+        centred=None,
         group=devices.ALONE,
     ):
         super().__init__(workers=workers)
@@ -321,6 +336,7 @@ class Crops(keras.utils.PyDataset):
 
         self.targets = _make(make, len(labels))
         self.crop, self.steps, self.augmentation = crop, steps, augmentation
+        self.places = {} if centred is None else _find_places(labels, centred)
         self.own = range(batch_size)[group.part_of(batch_size)]
         self.seed, self.epoch = seed, 0
 
@@ -338,6 +354,10 @@ class Crops(keras.utils.PyDataset):
         i = rng.integers(len(self.images))
         height, width = self.images[i].shape[:2]
         y, x = rng.integers(height - self.crop + 1), rng.integers(width - self.crop + 1)
+        if self.places and rng.random() < CENTRED:
+            i = list(self.places)[rng.integers(len(self.places))]
+            corner = self.places[i][rng.integers(len(self.places[i]))] - rng.integers(self.crop, size=2)
+            y, x = np.clip(corner, 0, np.subtract(self.images[i].shape[:2], self.crop))
         window = slice(y, y + self.crop), slice(x, x + self.crop)
         return augment(self.images[i][window], self.targets[i][window], rng, self.augmentation, self.ignoring)
 

@@ -24,6 +24,8 @@ from segmentation.prediction import masks, networks
 from segmentation.scores import tables
 from segmentation.training import callbacks, runs
 
+RARE = 0.02  # of the pixels; by chance few crops hold any of a class like that
+
 
 def parse(argv):
     """Parse the command line; what it leaves out comes from the run to be resumed, or from the defaults."""
@@ -154,6 +156,12 @@ def compile_network(network, options, known):
     network.compile(optimizer=keras.optimizers.Adam(rate), loss=loss, weighted_metrics=["accuracy", iou])
 
 
+def find_rare(known):
+    """The number of a class, of two, that has less than `RARE` of the labelled pixels; None if neither has."""
+    rare = known.order[0]
+    return rare if len(known.values) == 2 and known.pixels[rare] < RARE * sum(known.pixels) else None
+
+
 def train(options, training, held_out, group=devices.ALONE, watching=()):
     """Build and fit; the network with the lowest held-out loss is left in `options.run`.
 
@@ -176,6 +184,7 @@ def train(options, training, held_out, group=devices.ALONE, watching=()):
         border_weight=options.border_weight,
         border_sigma=options.border_sigma,
         ignoring=training.classes.ignore is not None,
+        centred=find_rare(training.classes),
         group=group,
     )
     sections = data.Sections(held_out.images, held_out.labels, 2**options.depth, group)

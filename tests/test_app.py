@@ -64,7 +64,7 @@ def test_a_wrong_file_gives_a_sentence_and_leaves_nothing(predictor, tmp_path):
     tifffile.imwrite(tmp_path / "stack.tif", np.zeros((3, 8, 8), np.uint8), photometric="minisblack")
     for name, expected in [
         ("text.png", "text.png: cannot be read as an image"),
-        ("float.tif", "float.tif: floats have to lie between 0 and 1"),
+        ("float.tif", "float.tif: expected 8 or 16 bits without sign"),
         ("stack.tif", "stack.tif: a stack of 3 images"),
     ]:
         folder, message, *rest = predictor.predict(tmp_path / name, 0.5)

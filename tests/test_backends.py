@@ -24,11 +24,11 @@ def backend(request):
     return request.param
 
 
-def run(backend, *command):
-    """Run a script of the repository on a backend."""
+def run(backend, folder, script, *options):
+    """Run a script of the repository on a backend, from a folder."""
     done = subprocess.run(
-        [sys.executable, *map(str, command)],
-        cwd=REPOSITORY,
+        [sys.executable, str(REPOSITORY / script), *map(str, options)],
+        cwd=folder,
         env=os.environ | {"KERAS_BACKEND": backend},
         capture_output=True,
         text=True,
@@ -37,7 +37,7 @@ def run(backend, *command):
 
 
 def test_main_runs_on_every_backend(backend, cells, tmp_path):
-    run(backend, "main.py", "--data", cells, "--run", tmp_path / "run", *SMALL)
+    run(backend, tmp_path, "main.py", "--data", cells, "--run", tmp_path / "run", *SMALL)
     summary = json.loads((tmp_path / "run" / "run.json").read_text())
     assert backend in summary["device"]
     assert backend in summary["versions"]
@@ -50,7 +50,7 @@ def test_a_saved_network_answers_alike_on_every_backend(backend, tmp_path):
     networks.save_network(network, tmp_path / "model.keras", networks.Settings(border=1.0))
     save(draw_section(np.random.default_rng(0), 70, 90)[0], tmp_path / "a.png")
     options = ["--model", tmp_path / "model.keras", "--probability", "--no-flips"]
-    run(backend, "predict.py", tmp_path / "a.png", *options)
+    run(backend, tmp_path, "predict.py", tmp_path / "a.png", *options)
     expected = masks.predict(network, scaling.scale(images.read_array(tmp_path / "a.png")), turns="none")
     assert np.ptp(expected) > 0.01
     np.testing.assert_allclose(tifffile.imread(tmp_path / "a_probability.tif"), expected, atol=1e-4)

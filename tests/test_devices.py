@@ -30,10 +30,19 @@ def start(run, cells, process=0, processes=1, port=0, devices=1, epochs=2, optio
             "KERAS_DISTRIBUTION_NUM_PROCESSES": str(processes),
             "KERAS_DISTRIBUTION_PROCESS_ID": str(process),
         }
-    command = [sys.executable, "main.py", "--data", str(cells), "--run", str(run), "--epochs", str(epochs)]
+    command = [
+        sys.executable,
+        str(REPOSITORY / "main.py"),
+        "--data",
+        str(cells),
+        "--run",
+        str(run),
+        "--epochs",
+        str(epochs),
+    ]
     return subprocess.Popen(
         [*command, *SMALL, *options],
-        cwd=REPOSITORY,
+        cwd=cells,
         env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -14,7 +14,8 @@ from pathlib import Path
 
 from segmentation.files import writing
 
-LATEST = Path("runs") / ".latest"  # a file with the path of the run that ended last, wherever that is
+RUNS = Path("runs")
+ELSEWHERE = ".latest"  # a file in there, with the path of the run that ended last of those that are elsewhere
 LOCKS = {}  # file descriptors of the folders of runs that this process trains
 
 
@@ -103,9 +104,11 @@ def close_run(run, arguments, **facts):
     _write_summary(run, arguments, **facts, ended=_format_time(datetime.now(UTC)))
     if run in LOCKS:
         os.close(LOCKS.pop(run))
-    with contextlib.suppress(OSError):  # a folder that cannot be written to only has its runs named in full
-        LATEST.parent.mkdir(exist_ok=True)
-        LATEST.write_text(str(run.resolve()))
+    if run.resolve().parent == RUNS.resolve():
+        return
+    with contextlib.suppress(OSError):  # where nothing can be written, a run elsewhere has to be named
+        RUNS.mkdir(exist_ok=True)
+        (RUNS / ELSEWHERE).write_text(str(run.resolve()))
 
 
 def _write_summary(run, arguments, **facts):
@@ -133,8 +136,9 @@ def read_arguments(run):
 
 
 def find_latest(folder):
-    """The run that ended last, among those in a folder and the one that `close_run` has noted; None if none has."""
-    noted = [Path(LATEST.read_text())] if LATEST.is_file() else []
+    """The run that ended last, among those in a folder and the one that is noted there; None if none has."""
+    note = Path(folder) / ELSEWHERE
+    noted = [Path(note.read_text())] if note.is_file() else []
     ended = {}
     for run in (*(file.parent for file in Path(folder).glob("*/run.json")), *noted):
         summary = read_summary(run)
