@@ -134,3 +134,16 @@ def test_crops_carry_border_weights_that_belong_to_the_labels():
         assert weight[label == 0].mean() > weight[label == 1].max()
     narrower = crops(border_weight=10, border_sigma=2)[5][2]
     assert narrower.max() / narrower.min() < weight.max() / weight.min()
+
+
+def test_half_of_the_crops_hold_some_of_a_rare_class():
+    label = np.zeros((256, 256), bool)
+    label[200:203, 30:33] = True
+    image = np.zeros((256, 256, 1), "float32")
+    options = {"crop": 32, "batch_size": 60, "steps": 1, "augmentation": data.Augmentation("none", grey=False)}
+    anywhere, centred = (
+        np.mean(data.Crops([image, image], [label, ~label & False], centred=number, **options)[0][1].max((1, 2)) > 0)
+        for number in (None, 1)
+    )
+    assert anywhere < 0.2
+    assert 0.35 < centred < 0.75
