@@ -413,9 +413,12 @@ def find_classes(label_files, mask_files, folder, ignore=None, objects=False):
     masks = {file: labels.survey(labels.read_label(file)) for file in mask_files.values()}
     if finding.classes and len(finding.classes.values) == 2 and not (described.values or objects):
         written = set().union(*(content.counts for content in masks.values())) - {0, 255}
-        if written - set(finding.classes.values) and len(written | {0}) > 2:
+        others = written - set(finding.classes.values)
+        if others and 2 < len(written | {0}) <= classes.MOST_CLASSES:
             # The labels lack a class that the masks have.
-            finding = classes.find_classes(contents | masks, described.values, ignore, objects)
+            chosen = tuple(sorted(written | set(finding.classes.values)))
+            known = replace(finding.classes, values=chosen, names=tuple(map(str, chosen)))
+            finding = replace(finding, classes=known)
     values = set().union(*(content.counts for content in contents.values())) - {ignore}
     if finding.classes is None and len(values) == 1:  # scored as it is
         (value,) = values
@@ -484,7 +487,7 @@ def find_problems(found, fraction=FRACTION, crop=None, *, depth=None, group_by=N
     try:
         training, held_out = splits.split_sections(found, fraction, group_by)
     except ValueError as error:
-        return [*problems, str(error)]
+        return problems or [str(error)]  # what is wrong with pairs may be why too few are left
     return problems + _check_classes(found, training, held_out)
 
 
