@@ -3,10 +3,13 @@ from types import SimpleNamespace
 import keras
 import numpy as np
 import pytest
+import tifffile
 from helpers import draw_section, save, shrink_isbi2012
+from PIL import Image
 
-from benchmarks import grey, isbi2012, large, loading, many, original
+from benchmarks import grey, isbi2012, large, loading, many, original, ranges, strokes
 from model import unet
+from segmentation.files import images
 
 
 @pytest.fixture
@@ -151,3 +154,24 @@ def test_scaling_is_measured_between_processes(capsys):
     printed = capsys.readouterr().out
     assert "1 process: " in printed
     assert "64 hosts, by estimate: " in printed
+
+
+def test_strokes_lie_on_their_class_and_have_the_share_asked_for():
+    label = np.zeros((120, 150), bool)
+    label[40:60, 20:130] = True
+    drawn = strokes.draw_strokes(label, 0.03, np.random.default_rng(0))
+    assert set(np.unique(drawn)) == {0, 1, 2}
+    assert label[drawn == 2].all()
+    assert not label[drawn == 1].any()
+    assert 0.02 < np.mean(drawn > 0) < 0.06
+
+
+def test_images_are_stretched_by_their_common_range(cells):
+    for file in (cells / "train" / "image").iterdir():
+        tifffile.imwrite(file.with_suffix(".tif"), np.asarray(Image.open(file)).astype(np.uint16) + 5000)
+        file.unlink()
+    ranges.stretch(cells, cells.parent / "out")
+    stretched = [images.read_array(file) for file in (cells.parent / "out/train/image").iterdir()]
+    assert {array.dtype for array in stretched} == {np.dtype("uint8")}
+    assert np.min(stretched) == 0
+    assert np.max(stretched) == 255
