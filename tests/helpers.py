@@ -14,16 +14,23 @@ from pathlib import Path
 
 import keras
 import numpy as np
+import pytest
 import tifffile
 from PIL import Image
 
 from benchmarks import isbi2012
 from model import unet
+from segmentation.files import images
 from segmentation.training import callbacks
 
 REPOSITORY = Path(__file__).parent.parent
 # Options of main.py for a training of seconds.
 SMALL = ["--epochs", "2", "--steps-per-epoch", "3", "--batch-size", "2", "--crop", "32", "--width", "4", "--depth", "2"]
+
+GREY = np.array([[0, 51, 102], [153, 204, 255]], np.uint8)
+COLOUR = np.stack([GREY, GREY[::-1], GREY // 2], axis=-1)
+ALPHA = np.full_like(GREY, 7)
+COLOURED_ALPHA = np.dstack([COLOUR, ALPHA])
 
 
 def load_script(path):
@@ -113,6 +120,21 @@ def make_indexed(indices, colours):
     image = Image.fromarray(indices, "P")
     image.putpalette(np.asarray(colours, np.uint8).tobytes())
     return image
+
+
+def count_up(*shape, dtype=np.uint8):
+    """An array of different values as far as its dtype goes."""
+    return np.arange(np.prod(shape)).reshape(shape).astype(dtype)
+
+
+def refuse(file, words):
+    """Check that a file is refused in one sentence that names it once."""
+    with pytest.raises(ValueError, match=words) as caught:
+        images.read_raster(file)
+    text = str(caught.value)
+    assert text.startswith(f"{file}: ")
+    assert text.count(str(file)) == 1
+    assert "\n" not in text
 
 
 def write_bomb(path):

@@ -4,7 +4,7 @@ import zlib
 import numpy as np
 import pytest
 import tifffile
-from helpers import draw_section, make_indexed, save, write_bomb
+from helpers import ALPHA, COLOUR, COLOURED_ALPHA, GREY, count_up, draw_section, make_indexed, refuse, save, write_bomb
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageOps
@@ -20,12 +20,6 @@ def test_unreadable_files_are_named(tmp_path):
     for name in ("text.png", "empty.png", "cut.png"):
         with pytest.raises(ValueError, match=f"{name}: cannot be read"):
             images.read_array(tmp_path / name)
-
-
-GREY = np.array([[0, 51, 102], [153, 204, 255]], np.uint8)
-COLOUR = np.stack([GREY, GREY[::-1], GREY // 2], axis=-1)
-ALPHA = np.full_like(GREY, 7)
-COLOURED_ALPHA = np.dstack([COLOUR, ALPHA])
 
 
 @pytest.mark.parametrize(
@@ -54,21 +48,6 @@ def test_jpeg_is_read_nearly_as_it_was(tmp_path):
     smooth = np.uint8(np.add.outer(np.arange(32), np.arange(40)) * 3)
     Image.fromarray(smooth).save(tmp_path / "a.jpeg", quality=95)
     assert np.abs(images.read_array(tmp_path / "a.jpeg") - smooth.astype(int)).max() < 4
-
-
-def count_up(*shape, dtype=np.uint8):
-    """An array of different values as far as its dtype goes."""
-    return np.arange(np.prod(shape)).reshape(shape).astype(dtype)
-
-
-def refuse(file, words):
-    """Check that a file is refused in one sentence that names it once."""
-    with pytest.raises(ValueError, match=words) as caught:
-        images.read_raster(file)
-    text = str(caught.value)
-    assert text.startswith(f"{file}: ")
-    assert text.count(str(file)) == 1
-    assert "\n" not in text
 
 
 def test_stacks_are_read_by_pages_and_refused_as_one_image(tmp_path):

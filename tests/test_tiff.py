@@ -4,36 +4,16 @@ import imagecodecs
 import numpy as np
 import pytest
 import tifffile
-from helpers import draw_section
+from helpers import ALPHA, COLOUR, COLOURED_ALPHA, GREY, count_up, draw_section, refuse
 from PIL import Image
 
 from segmentation.files import images
-
-GREY = np.array([[0, 51, 102], [153, 204, 255]], np.uint8)
-COLOUR = np.stack([GREY, GREY[::-1], GREY // 2], axis=-1)
-ALPHA = np.full_like(GREY, 7)
-COLOURED_ALPHA = np.dstack([COLOUR, ALPHA])
 
 
 def write(folder, array, name="a.tif", **options):
     """Write TIFF, and give its path."""
     tifffile.imwrite(folder / name, array, **options)
     return folder / name
-
-
-def count_up(*shape, dtype=np.uint8):
-    """An array of different values as far as its dtype goes."""
-    return np.arange(np.prod(shape)).reshape(shape).astype(dtype)
-
-
-def refuse(file, words):
-    """Check that a file is refused in one sentence that names it once."""
-    with pytest.raises(ValueError, match=words) as caught:
-        images.read_raster(file)
-    text = str(caught.value)
-    assert text.startswith(f"{file}: ")
-    assert text.count(str(file)) == 1
-    assert "\n" not in text
 
 
 @pytest.mark.parametrize(

@@ -245,13 +245,13 @@ def find_difference(greys, scaling):
     if not (darker or brighter or wider or deeper):
         return ""
     trained_per = _top(np.dtype(scaling.dtype)) if scaling.rule == "dtype" else 1
-    trained = f"{scaling.dtype}, {expected_low * trained_per:.4g} to {expected_high * trained_per:.4g}"
-    return f"{greys.dtype}, {low * per:.4g} to {high * per:.4g} where training had {trained}"
+    trained = f"{scaling.dtype}, {expected_low * trained_per:.6g} to {expected_high * trained_per:.6g}"
+    return f"{greys.dtype}, {low * per:.6g} to {high * per:.6g} where training had {trained}"
 
 
 def describe(scaling):
     """How images are scaled, in a sentence."""
-    ranges = ", ".join(f"{low:.4g} to {high:.4g}" for low, high in zip(scaling.low, scaling.high, strict=True))
+    ranges = ", ".join(f"{low:.6g} to {high:.6g}" for low, high in zip(scaling.low, scaling.high, strict=True))
     if scaling.rule == "dtype":
         return f"Grey values are scaled by their type, {scaling.dtype}."
     if scaling.rule == "dataset":
