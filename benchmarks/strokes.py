@@ -18,7 +18,7 @@ from scipy import ndimage
 from skimage.morphology import skeletonize
 
 import main as recipe
-from segmentation.files import classes, dataset, labels, splits, writing
+from segmentation.files import classes, dataset, folders, labels, splits, writing
 from segmentation.scores import tables
 from segmentation.training import runs
 
@@ -64,6 +64,10 @@ def write_strokes(folder, share, out):
     for kind in ("full", "strokes"):
         (out / kind).mkdir(parents=True)
         shutil.copytree(folder / "test", out / kind / "test", ignore=shutil.ignore_patterns("*_predict*"))
+        for stem, file in folders.find_images(out / kind / "test" / "label").items():  # in the numbers of the strokes
+            whole = classes.classify(labels.read_label(file), found.classes)[0]
+            file.unlink()
+            writing.write_mask(out / kind / "test" / "label" / f"{stem}.png", np.uint8(1 + whole))
         for part, sections in (("train", training), ("val", held_out)):
             for stem, image, label, _ in sections:
                 for name, file in (("image", image), ("label", label)):
