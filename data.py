@@ -82,8 +82,8 @@ class Pairs:
     """Images and the labels that belong to them.
 
     `stems` are in natural order; `images` are a list, or of more than `dataset.MOST_KEPT` a `Lazy` sequence, of float32
-    arrays (height, width, channels), scaled by `scaling` to about 0
-    to 1; `labels` are arrays (height, width) of classes, as from `classes.classify`; `classes` says what these are.
+    arrays (height, width, channels), scaled by `scaling` to about 0 to 1; `labels` are likewise arrays (height, width)
+    of classes, as from `classes.classify`; `classes` says what these are.
     """
 
     stems: list

@@ -149,6 +149,11 @@ def test_scribbles_are_asked_about_and_then_trained_on_alone(tmp_path):
     assert re.search("value 0 has 9.% of the pixels.*thin strokes.*--ignore 0", find_problem(tmp_path))
     training, _ = take(check(tmp_path, ignore=0))
     assert training.classes.values == (1, 2)
+    write(tmp_path / "test/a.png", to_bytes(draw_discs(7)[0]))
+    write(tmp_path / "test/label/a.png", draw_discs(7)[1] > 0)
+    assert "test/label/a.png: holds 255, which no label of" in find_problem(tmp_path, ignore=0)
+    write(tmp_path / "test/label/a.png", np.uint8(1 + (draw_discs(7)[1] > 0)))
+    check(tmp_path, ignore=0)
     assert np.mean(classes.known(training.labels[0])) < 0.1
 
 

@@ -378,9 +378,9 @@ def find_unknown(content, classes):
     read = {labels.translate(value, content.palette, classes.reading) for value in content.counts} - {classes.ignore}
     if classes.objects or read <= set(classes.values):
         return []
-    if len(classes.values) == 2 and (
-        len(read) <= 2 or _is_two_valued(_translate(content, classes.reading, classes.ignore))
-    ):
+    # Where a value is ignored, a label of other values cannot be told from one that is ignored by mistake.
+    two = len(classes.values) == 2 and classes.ignore is None
+    if two and (len(read) <= 2 or _is_two_valued(_translate(content, classes.reading, None))):
         return []
     return sorted(read - set(classes.values))
 

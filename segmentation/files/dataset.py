@@ -1,4 +1,4 @@
-"""What is in a dataset, what is wrong with it, and how it is split.
+"""What is in a dataset, and what is wrong with it.
 
 Every problem is found at once, each with its file and its fix, before any work begins.
 """
