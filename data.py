@@ -1,6 +1,7 @@
 """The data: pairs of images and labels, their augmentation, and the batches that feed the network.
 
-    python data.py DIR     # what is in a dataset, and everything that is wrong with it
+    python data.py DIR                 # what is in a dataset, and everything that is wrong with it
+    python data.py SOURCE --to DIR     # bring one that is laid out otherwise into the layout wanted here
 
 A dataset is a folder (docs/images.md):
 
@@ -25,6 +26,7 @@ from scipy import ndimage
 
 from segmentation import arguments, devices, geometry
 from segmentation.files import classes, dataset, inventory, scaling, splits
+from segmentation.sources import convert, known
 from segmentation.training import borders
 
 # What the same tissue may look like in another section. Shears and rotations are in degrees, and keep the membranes'
@@ -411,14 +413,46 @@ class Sections(keras.utils.PyDataset):
 
 
 def main(argv=None):
-    parser = argparse.ArgumentParser(description="Check a dataset: what is there, and what is wrong with it.")
-    parser.add_argument("folder", type=Path, metavar="DIR", help="dataset: train/image, train/label, test")
+    parser = argparse.ArgumentParser(
+        description="Check a dataset: what is there and what is wrong. With --to, bring others into its layout."
+    )
+    how = "dataset: train/image, train/label, test; with --to any that is known, or several to be merged"
+    parser.add_argument("folders", type=Path, nargs="+", metavar="DIR", help=how)
+    parser.add_argument("--to", type=Path, metavar="NEW", help="new folder for the dataset in the layout wanted here")
     arguments.add_meaning(parser)
     options = parser.parse_args(argv)
-    found = dataset.survey(options.folder, ignore=options.ignore, objects=options.objects, rule=options.scaling)
-    if not found.folder.is_dir():
-        print(f"data.py: {found.problems[0]}", file=sys.stderr)
+    if options.to:
+        return bring(options.folders, options.to)
+    if len(options.folders) > 1:
+        parser.error("several datasets are merged into a new one; name it with --to NEW")
+    return check(options)
+
+
+def bring(sources, out):
+    """Bring datasets into the layout wanted here, and say what was recognised; returns the exit code."""
+    try:
+        print(convert.convert(sources, out))
+    except ValueError as error:
+        print(f"data.py: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print(f"\nStopped. {out} was not written.", file=sys.stderr)
+        return 130
+    except OSError as error:
+        print(f"\ndata.py: {error.filename or out}: {error.strerror}. Nothing was written.", file=sys.stderr)
+        return 2
+    print(f"{out} is written. Next: python data.py {out}")
+    return 0
+
+
+def check(options):
+    """Print what there is in a dataset, and what is wrong with it; returns the exit code."""
+    (folder,) = options.folders
+    advice = known.advise(folder)
+    if advice:
+        print(f"data.py: {advice}", file=sys.stderr)
+        return 2
+    found = dataset.survey(folder, ignore=options.ignore, objects=options.objects, rule=options.scaling)
     print(inventory.describe(found), *found.notes, sep="\n")
     print(*(f"Warning: {text}" for text in found.warnings), sep="\n", end="\n" * bool(found.warnings))
     problems = dataset.find_problems(found)

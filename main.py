@@ -22,6 +22,7 @@ from segmentation import arguments, devices, figures, geometry
 from segmentation.files import dataset, description, folders, splits, writing
 from segmentation.prediction import masks, networks
 from segmentation.scores import tables
+from segmentation.sources import known
 from segmentation.training import callbacks, runs
 
 RARE = 0.02  # of the pixels; by chance few crops hold any of a class like that
@@ -89,6 +90,9 @@ def load(options, group=devices.ALONE):
     pairs : (data.Pairs, data.Pairs), to be trained on and held out, or None if there are problems
     problems : list of str
     """
+    advice = known.advise(options.data)
+    if advice:
+        return None, [advice]
     survey = dataset.survey(
         options.data, keep=True, ignore=options.ignore, objects=options.objects, rule=options.scaling
     )

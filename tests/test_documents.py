@@ -28,7 +28,7 @@ from benchmarks import grey, isbi2012
 README = (REPOSITORY / "README.md").read_text()
 DOCUMENTS = [README, *(file.read_text() for file in sorted((REPOSITORY / "docs").glob("*.md")))]
 COMMAND = re.compile(r"^    (?:.* && )?\.venv/bin/python (?P<command>(-m )?[\w./]+.*?)(?: +#.*)?$", re.MULTILINE)
-PLACEHOLDERS = {"IMAGES": "data/DIR/test", "DIR": "data/DIR"}
+PLACEHOLDERS = {"SOURCE --to DIR": "SOURCE --to brought", "IMAGES": "data/DIR/test", "DIR": "data/DIR"}
 
 
 def find_commands():
@@ -47,6 +47,8 @@ def folder(tmp_path_factory):
                 image, label = draw_section(rng)
                 save(image, folder / "data" / name / ("train/image" if part == "train" else "test") / f"{i}.png")
                 save(label, folder / "data" / name / part / "label" / f"{i}.png")
+    for name, place in (("images", "image"), ("masks", "label")):
+        shutil.copytree(folder / "data" / "DIR" / "train" / place, folder / "SOURCE" / name)
     shutil.copytree(REPOSITORY / "pretrained", folder / "pretrained")
     (folder / "img").mkdir()
     before = Path.cwd()

@@ -11,7 +11,7 @@ from helpers import REPOSITORY
 FLOORS = [
     ["geometry", "devices", "extras"],
     ["files"],
-    ["scores", "figures"],
+    ["scores", "figures", "sources"],
     ["prediction"],
     ["training"],
     ["arguments", "volumes"],
@@ -34,6 +34,7 @@ FOLDERS = {
         "dataset",
         "inventory",
     ],
+    "sources": ["annotations", "contents", "listing", "layouts", "known", "convert"],
     "scores": ["pixels", "isbi2012", "tables"],
     "prediction": ["tiling", "watershed", "networks", "masks"],
     "training": ["borders", "runs", "callbacks"],
@@ -109,8 +110,10 @@ def test_an_import_that_runs_up_is_found_also_in_a_function():
 def test_the_order_is_the_one_that_the_design_states():
     page = " ".join((REPOSITORY / "docs" / "design.md").read_text().split())
     assert " < ".join([*map(", ".join, FLOORS), " | ".join(SCRIPTS[0]), ", ".join(SCRIPTS[1])]) in page
-    for names in FOLDERS.values():
-        assert ", ".join(names) in page
+    tree = read_tree(*TREES[1])
+    for folder, names in FOLDERS.items():
+        files = [path for path in tree if path.startswith(f"segmentation/{folder}/") and path.endswith(".py")]
+        assert files == [f"segmentation/{folder}/{name}.py" for name in names]
 
 
 def test_the_one_exception_is_still_one():
@@ -150,24 +153,31 @@ def test_scripts_at_the_top_are_those_that_users_run_or_edit():
     assert [file.name for file in REPOSITORY.glob("requirements*.txt")] == ["requirements.txt"]
 
 
-def read_tree():
-    """Paths that the README's tree of what is where names, relative to the repository."""
-    section = (REPOSITORY / "README.md").read_text().partition("## What is where")[2].partition("\n## ")[0]
+def read_tree(document, heading):
+    """Paths that the tree of a document names under a heading, relative to the repository."""
+    section = (REPOSITORY / document).read_text().partition(f"## {heading}\n")[2].partition("\n## ")[0]
     paths, above = [], []
     for line in section.splitlines():
-        if line.startswith("    "):
+        if re.match(r" {4}( {4})*[\w.]", line) and "<" not in line:
             level = (len(line) - len(line.lstrip())) // 4 - 1
             above = [*above[:level], line.split()[0]]
             paths.append("".join(above))
     return paths
 
 
-def test_the_tree_of_the_readme_is_true():
-    tree = read_tree()
-    for path in tree:
+TREES = ("README.md", "What is where"), ("docs/design.md", "Layout")
+
+
+@pytest.mark.parametrize("tree", TREES)
+def test_the_trees_of_the_documents_are_true(tree):
+    for path in read_tree(*tree):
         assert (REPOSITORY / path).is_dir() if path.endswith("/") else (REPOSITORY / path).is_file(), path
+
+
+def test_the_trees_name_every_module():
+    named = set().union(*(read_tree(*tree) for tree in TREES))
     files = [REPOSITORY / f"{module.replace('.', '/')}.py" for module in MODULES] + list(REPOSITORY.glob("*.ipynb"))
-    assert {file.relative_to(REPOSITORY).as_posix() for file in files} <= set(tree)
+    assert {file.relative_to(REPOSITORY).as_posix() for file in files} <= named
 
 
 def test_the_tree_of_the_readme_names_every_folder_at_the_top():
@@ -175,7 +185,7 @@ def test_the_tree_of_the_readme_names_every_folder_at_the_top():
         pytest.skip("without git there is no telling what belongs to the repository")
     listed = subprocess.run(["git", "ls-files"], cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout
     folders = {f"{file.split('/')[0]}/" for file in listed.splitlines() if "/" in file and not file.startswith(".")}
-    assert folders <= set(read_tree())
+    assert folders <= set(read_tree(*TREES[0]))
 
 
 def test_the_readme_is_short():

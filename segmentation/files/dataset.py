@@ -373,9 +373,10 @@ def _find_classes(folder, parts, described, ignore, objects, found):
         return None
     counted = [classes.count_classes(content, finding.classes) for content in contents.values()]
     pixels = tuple(np.sum([page for pages in counted for page in pages], axis=0).tolist())
-    for name, count in zip(finding.classes.names, pixels, strict=True):
-        if not count and described.values:
-            found.warnings.append((described.file, f"names {name}, which no label holds; it cannot be learned."))
+    missing = [name for name, count in zip(finding.classes.names, pixels, strict=True) if not count]
+    if missing and described.values:
+        text = f"names what no label holds and cannot be learned: {', '.join(missing)}."
+        found.warnings.append((described.file, text))
     for file, facts in ((file, parts["test"].facts[file]) for file in parts["test"].labels.values()):
         unknown = classes.find_unknown(facts.content, finding.classes) if facts else []
         if unknown:

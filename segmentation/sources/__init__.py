@@ -1,0 +1,1 @@
+"""Datasets as others distribute them: which layout one has, and how it becomes ours."""

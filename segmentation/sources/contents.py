@@ -1,0 +1,95 @@
+"""Labels and images of others as arrays: masks however they are stored, objects, channels in files of their own."""
+
+import numpy as np
+
+from segmentation.files import classes, images, labels
+from segmentation.sources import annotations
+
+VOID = 255
+
+
+def read_white(file):
+    """A label of two classes in 0 and 255, by half of its range, however it is stored: JPEG, GIF, 0 and 1."""
+    label = labels.read_label(file)
+    values, half = label.numbers, 127 if label.numbers.max() < 256 else 32767
+    if label.palette or label.in_colour:
+        values, half = labels.translate_label(label, "colours") >> 24, 3 * 127  # the sum of red, green and blue
+    if images.find_suffix(file) not in (".jpg", ".jpeg") and len(np.unique(values)) <= 2:
+        half = values.min() if values.min() < values.max() else 0
+    return np.uint8(values > half) * np.uint8(255)
+
+
+def read_objects(file):
+    """A label that numbers objects as 0 and 255, with a border one pixel wide between those that touch."""
+    return np.stack([np.uint8(classes.part_objects(page)) * np.uint8(255) for page in labels.read_label(file).numbers])
+
+
+def read_sections(file):
+    """A stack of which is known that it is one of sections: array (pages, height, width).
+
+    tifffile calls the sections of a short stack the channels of one image.
+    """
+    pages = images.read_pages(file)
+    return pages if pages.ndim == 3 else np.moveaxis(pages, -1, 1).reshape(-1, *pages.shape[1:3])
+
+
+def read_sections_of_labels(file, numbered):
+    """The label of a stack of sections in 0 and 255; of numbered objects as by `read_objects`."""
+    pages = read_sections(file)
+    inside = [classes.part_objects(page) if numbered else page > pages.max() // 2 for page in pages]
+    return np.stack(inside).astype(np.uint8) * np.uint8(255)
+
+
+def read_merged(image, files):
+    """A label whose objects lie in a file each, as by `read_objects`."""
+    numbers = np.zeros(images.read_pages(image).shape[1:3], np.int64)
+    for number, file in enumerate(files, start=1):
+        inside = read_white(file)[0] > 0
+        if inside.shape != numbers.shape:
+            raise ValueError(f"{file}: its size {inside.shape} is not that of {image}, {numbers.shape}.")
+        numbers[inside] = number
+    return np.uint8(classes.part_objects(numbers))[np.newaxis] * np.uint8(255)
+
+
+def read_recoded(file, table):
+    """A label whose values become others by a dict, `VOID` where it has none."""
+    numbers = labels.read_label(file).numbers
+    recoded = np.full(numbers.shape, VOID, np.uint8)
+    for value, new in table.items():
+        recoded[numbers == value] = new
+    return recoded
+
+
+def numbers_objects(files):
+    """Whether labels number objects: one of the first ones holds more than two values."""
+    return any(len(np.unique(images.read_pages(file))) > 2 for file in list(files)[:8])
+
+
+def join_channels(files):
+    """Files of a channel each as one image: array (pages, height, width, channels)."""
+    pages = [images.to_grey(images.read_pages(file)) for file in files]
+    for file, page in zip(files, pages, strict=True):
+        if page.ndim != 3 or page.shape != pages[0].shape:
+            raise ValueError(f"{file}: expected one channel of the shape {pages[0].shape}, found {page.shape}.")
+    return np.stack(pages, axis=-1)
+
+
+def read_page(file, number):
+    """One page of a stack, as a stack of one."""
+    pages = images.read_pages(file)
+    if number >= len(pages):
+        raise ValueError(f"{file}: has {len(pages)} pages, the label is of page {number}, counted from 0.")
+    return pages[number : number + 1]
+
+
+def draw(objects, image, size=None):
+    """A function that makes the label of an image out of `annotations.draw_objects`."""
+
+    def read():
+        found = size or images.read_pages(image).shape[1:3]
+        try:
+            return annotations.draw_objects(objects, found)[np.newaxis]
+        except (ValueError, IndexError, TypeError) as error:
+            raise ValueError(f"{image}: its outlines cannot be drawn ({error}).") from None
+
+    return read

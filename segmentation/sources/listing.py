@@ -1,0 +1,51 @@
+"""What is in the folders of others: images by stem, sub-folders by the names that are common for them."""
+
+import re
+from pathlib import Path
+
+from segmentation.files import folders, images
+
+
+def list_folders(folder):
+    """The folders in a folder, without hidden ones and those of systems."""
+    places = sorted(place for place in Path(folder).iterdir() if place.is_dir())
+    return [place for place in places if place.name[0] != "." and place.name.lower() not in ("__macosx",)]
+
+
+def find_folder(folder, names):
+    """The folder in a folder that has one of the names, in upper or lower case, or None.
+
+    Raises
+    ------
+    ValueError
+        If several have.
+    """
+    found = [place for place in list_folders(folder) if re.sub("[ _-]", "", place.name.lower()) in names]
+    if len(found) > 1:
+        text = " and ".join(place.name for place in found)
+        raise ValueError(f"{folder}: {text} may be meant both; rename or remove one of the two.")
+    return found[0] if found else None
+
+
+def list_files(folder):
+    """The images in a folder and its sub-folders by stem; none if there is no such folder."""
+    return folders.find_images(folder, masks=True) if folder and folder.is_dir() else {}
+
+
+def list_here(folder):
+    """The images in a folder by stem, without those in its sub-folders; of two of one stem the last."""
+    files = sorted(file for file in folder.iterdir() if images.find_suffix(file) in images.READERS)
+    return {folders.find_stem(file): file for file in files if file.name[0] != "."}
+
+
+def enter(folder):
+    """The folder in which files lie: itself, or the one folder in it, such as that of an archive."""
+    while folder and folder.is_dir() and len(list(folder.iterdir())) == 1 and list_folders(folder):
+        folder = list_folders(folder)[0]
+    return folder
+
+
+def split_by_suffix(files, suffix):
+    """Files by stem as (images, labels), where a label has the stem of its image and a suffix; both by that stem."""
+    found = {stem.removesuffix(suffix): file for stem, file in files.items() if stem.endswith(suffix)}
+    return {stem: file for stem, file in files.items() if not stem.endswith(suffix)}, found

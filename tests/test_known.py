@@ -1,0 +1,462 @@
+"""Layouts as public data sets have them on disk, drawn anew with a few tiny images each."""
+
+import json
+import textwrap
+
+import numpy as np
+import pytest
+import tifffile
+from helpers import REPOSITORY, save
+from PIL import Image
+
+import data
+from segmentation.files import classes, dataset, labels
+from segmentation.sources import contents, convert, known
+
+SIZE = (32, 40)
+GREY = (np.arange(SIZE[0] * SIZE[1]) % 251).reshape(SIZE).astype(np.uint8)
+WHITE = np.zeros(SIZE, bool)
+WHITE[8:20, 10:30] = True
+NUMBERS = np.zeros(SIZE, np.uint16)
+NUMBERS[4:12, 4:12], NUMBERS[4:12, 12:20], NUMBERS[20:30, 25:35] = 1, 2, 3  # the first two touch
+PARTED = NUMBERS > 0
+PARTED[4:12, 11] = False
+
+
+def image(number, channels=3):
+    """An image that no other number has."""
+    grey = np.roll(GREY, number)
+    return grey if channels == 1 else np.dstack([grey, grey // 2, grey // 3][:channels])
+
+
+def write_text(path, text):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text if isinstance(text, str) else json.dumps(text))
+
+
+def write_tiff(path, array, **options):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    tifffile.imwrite(path, array, **options)
+
+
+def draw_drive(source):
+    for i in (21, 22, 23):
+        write_tiff(source / f"training/images/{i}_training.tif", image(i), photometric="rgb")
+        save(WHITE, source / f"training/1st_manual/{i}_manual1.gif")
+        save(~WHITE, source / f"training/mask/{i}_training_mask.gif")
+    write_tiff(source / "test/images/01_test.tif", image(1), photometric="rgb")
+    save(WHITE, source / "test/1st_manual/01_manual1.gif")
+    save(~WHITE, source / "test/2nd_manual/01_manual2.gif")
+
+
+def draw_chase(source):
+    for name in ("01L", "01R", "02L"):
+        save(image(len(name) + ord(name[1]) + ord(name[2])), source / f"Image_{name}.jpg")
+        save(WHITE, source / f"Image_{name}_1stHO.png")
+        save(~WHITE, source / f"Image_{name}_2ndHO.png")
+
+
+def draw_carvana(source):
+    for i in range(3):
+        save(image(i), source / f"train/0cdf5b5d0ce1_{i:02}.jpg")
+        save(WHITE, source / f"train_masks/0cdf5b5d0ce1_{i:02}_mask.gif")
+    save(image(7), source / "test/0004d4463b50_01.jpg")
+
+
+def draw_dsb2018(source):
+    for i in range(3):
+        save(np.dstack([image(i), np.full(SIZE, 255, np.uint8)]), source / f"stage1_train/id{i}/images/id{i}.png")
+        for number in (1, 2, 3):
+            save(number == NUMBERS, source / f"stage1_train/id{i}/masks/{number:08x}.png")
+    save(np.dstack([image(9), np.full(SIZE, 255, np.uint8)]), source / "stage1_test/id9/images/id9.png")
+
+
+def draw_kvasir(source):
+    for i in range(3):
+        save(image(i), source / f"images/cju0qkwl35piu0993l0dewei{i}.jpg")
+        save(np.dstack([WHITE] * 3), source / f"masks/cju0qkwl35piu0993l0dewei{i}.jpg")
+    write_text(source / "kavsir_bboxes.json", {})
+
+
+def draw_isic(source):
+    for i in range(3):
+        save(image(i), source / f"ISIC2018_Task1-2_Training_Input/ISIC_000000{i}.jpg")
+        save(WHITE, source / f"ISIC2018_Task1_Training_GroundTruth/ISIC_000000{i}_segmentation.png")
+    save(image(8), source / "ISIC2018_Task1-2_Validation_Input/ISIC_0000008.jpg")
+    save(WHITE, source / "ISIC2018_Task1_Validation_GroundTruth/ISIC_0000008_segmentation.png")
+    save(image(9), source / "ISIC2018_Task1-2_Test_Input/ISIC_0000009.jpg")
+    write_text(source / "ISIC2018_Task1-2_Training_Input/ATTRIBUTION.txt", "")
+
+
+def draw_camvid(source):
+    label = np.uint8(WHITE) + np.uint8(3)
+    label[:4] = 11
+    for i, part in enumerate(("train", "train", "train", "val", "test")):
+        save(image(i), source / f"{part}/0001TP_{i:06}.png")
+        save(label, source / f"{part}annot/0001TP_{i:06}.png")
+
+
+def draw_voc(source):
+    indices = np.uint8(WHITE) * np.uint8(15)
+    indices[7, 10:30] = 255
+    palette = np.zeros((256, 3), np.uint8)
+    palette[15], palette[255] = (192, 128, 128), (224, 224, 192)
+    for i in range(5):
+        save(image(i), source / f"VOCdevkit/VOC2012/JPEGImages/2007_00000{i}.jpg")
+        if i < 4:
+            path = source / f"VOCdevkit/VOC2012/SegmentationClass/2007_00000{i}.png"
+            picture = Image.fromarray(indices, "P")
+            picture.putpalette(palette.tobytes())
+            path.parent.mkdir(parents=True, exist_ok=True)
+            picture.save(path)
+    lists = source / "VOCdevkit/VOC2012/ImageSets/Segmentation"
+    write_text(lists / "train.txt", "2007_000000\n2007_000001\n2007_000002\n")
+    write_text(lists / "val.txt", "2007_000003\n")
+
+
+def draw_cityscapes(source):
+    label = np.where(WHITE, 26, 7).astype(np.uint8)
+    label[:4] = 1  # the car's own hood
+    for part, city, count in (("train", "aachen", 3), ("val", "ulm", 1), ("test", "bonn", 1)):
+        for i in range(count):
+            name = f"{part}/{city}/{city}_{i:06}_000019"
+            save(image(i + 5 * len(city) + len(part)), source / f"leftImg8bit/{name}_leftImg8bit.png")
+            save(label, source / f"gtFine/{name}_gtFine_labelIds.png")
+            save(NUMBERS, source / f"gtFine/{name}_gtFine_instanceIds.png")
+
+
+def draw_isbi(source):
+    write_tiff(source / "train-volume.tif", np.stack([image(i, 1) for i in range(4)]), imagej=True)
+    write_tiff(source / "train-labels.tif", np.stack([np.uint8(WHITE) * 255] * 4), imagej=True)
+    write_tiff(source / "test-volume.tif", np.stack([image(i + 7, 1) for i in range(2)]), imagej=True)
+
+
+def draw_snemi(source):
+    write_tiff(source / "train-input.tif", np.stack([image(i, 1) for i in range(4)]), imagej=True)
+    write_tiff(source / "train-labels.tif", np.stack([NUMBERS] * 4), imagej=True)
+
+
+def draw_epfl(source):
+    for name, first in (("training", 0), ("testing", 7)):
+        write_tiff(source / f"{name}.tif", np.stack([image(i + first, 1) for i in range(3)]), imagej=True)
+        write_tiff(source / f"{name}_groundtruth.tif", np.stack([np.uint8(WHITE) * 255] * 3), imagej=True)
+
+
+def draw_nnunet(source):
+    for i in range(3):
+        for channel in (0, 1):
+            save(image(i + 9 * channel, 1), source / f"imagesTr/case_{i:03}_000{channel}.png")
+        save(np.uint8(WHITE), source / f"labelsTr/case_{i:03}.png")
+    for channel in (0, 1):
+        save(image(5 + 9 * channel, 1), source / f"imagesTs/case_009_000{channel}.png")
+    said = {"channel_names": {"0": "DAPI", "1": "actin"}, "labels": {"background": 0, "cell": 1}, "file_ending": ".png"}
+    write_text(source / "dataset.json", said)
+
+
+def draw_cellpose(source):
+    for part, i in (("train", 0), ("train", 1), ("train", 2), ("test", 3)):
+        write_tiff(source / f"{part}/{i:03}_img.tif", image(i, 1))
+        write_tiff(source / f"{part}/{i:03}_masks.tif", NUMBERS)
+    write_tiff(source / "train/000_flows.tif", np.zeros((3, *SIZE), np.float32), photometric="minisblack")
+
+
+def draw_tracking(source):
+    for i in range(4):
+        write_tiff(source / f"01/t00{i}.tif", image(i, 1))
+        if i < 3:
+            write_tiff(source / f"01_ST/SEG/man_seg00{i}.tif", NUMBERS)
+        write_tiff(source / f"01_GT/TRA/man_track00{i}.tif", NUMBERS)
+        write_tiff(source / f"02/t00{i}.tif", image(i + 7, 1))
+    write_tiff(source / "01_GT/SEG/man_seg000.tif", np.minimum(NUMBERS, 1))
+    write_tiff(source / "02_GT/SEG/man_seg002.tif", NUMBERS)
+
+
+def outline(top, left, bottom, right):
+    return [[left, top], [right, top], [right, bottom], [left, bottom]]
+
+
+def draw_labelme(source):
+    for i in range(3):
+        save(image(i), source / f"field{i}.jpg")
+        shapes = [
+            {"label": "weed", "points": outline(8, 10, 20, 30), "shape_type": "polygon"},
+            {"label": "crop", "points": [[2, 22], [9, 30]], "shape_type": "rectangle"},
+            {"label": "crop", "points": [[2, 2], [9, 3]], "shape_type": "linestrip"},
+        ]
+        write_text(source / f"field{i}.json", {"shapes": shapes, "imagePath": f"..\\field{i}.jpg", "imageData": None})
+
+
+def draw_coco(source):
+    for i in range(3):
+        write_tiff(source / f"images/A172/A172_{i}.tif", image(i, 1))
+    write_tiff(source / "images/A172/A172_3.tif", image(8, 1))
+    flat = [number for point in outline(8, 10, 20, 30) for number in point]
+    said = {
+        "images": [{"id": i, "file_name": f"A172_{i}.tif", "height": SIZE[0], "width": SIZE[1]} for i in range(3)],
+        "annotations": [
+            {"image_id": 0, "category_id": 4, "segmentation": [flat]},
+            {"image_id": 2, "category_id": 4, "segmentation": [flat]},
+            {"image_id": 2, "category_id": 4, "iscrowd": 1, "segmentation": {"size": SIZE, "counts": [0, 64, 1216]}},
+        ],
+        "categories": [{"id": 4, "name": "cell"}, {"id": 0, "name": "never drawn"}],
+    }
+    write_text(source / "livecell_coco_train.json", said)
+    said = {**said, "images": [{"id": 0, "file_name": "A172_3.tif", "height": SIZE[0], "width": SIZE[1]}]}
+    write_text(source / "annotations/instances_val2017.json", said)
+    write_text(source / "annotations/captions_val2017.json", {"images": [], "annotations": []})
+    (source / "livecell_coco_train.json").rename(source / "annotations" / "instances_train2017.json")
+
+
+def draw_lgg(source):
+    for i, patient in enumerate(("TCGA_CS_4941", "TCGA_DU_5849")):
+        for page in (1, 2):
+            write_tiff(source / f"kaggle_3m/{patient}/{patient}_{page}.tif", image(page + 7 * i), photometric="rgb")
+            write_tiff(source / f"kaggle_3m/{patient}/{patient}_{page}_mask.tif", np.uint8(WHITE) * 255)
+    write_text(source / "kaggle_3m/data.csv", "")
+
+
+def draw_folders(source):
+    for i in range(4):
+        save(image(i), source / f"imgs/{i}.jpg")
+        save(WHITE, source / f"Masks/{i}_mask.gif")
+
+
+def draw_parts(source):
+    for i, part in enumerate(("training", "training", "valid", "test")):
+        save(image(i), source / f"{part}/images/{i}.png")
+        save(WHITE, source / f"{part}/labels/{i}.png")
+
+
+def draw_own(source):
+    for i, part in enumerate(("train/image", "train/image", "val/image", "test")):
+        save(image(i), source / part / f"{i}.png")
+        save(WHITE, source / part.replace("image", "") / "label" / f"{i}.png")
+    write_text(source / "dataset.json", {"labels": {"soil": 0, "root": 255}})
+
+
+TWO = {"background": 0}
+WHITE_STEMS = {
+    "drive": (["21_training", "22_training", "23_training"], ["01_test"], TWO | {"vessel": 255}, "field of view"),
+    "chase": (["Image_01L", "Image_01R", "Image_02L"], [], TWO | {"vessel": 255}, "second observer"),
+    "carvana": ([f"0cdf5b5d0ce1_0{i}" for i in range(3)], [], TWO | {"car": 255}, '"_mask"'),
+    "kvasir": ([f"cju0qkwl35piu0993l0dewei{i}" for i in range(3)], [], TWO | {"polyp": 255}, "JPEG"),
+    "isic": ([f"ISIC_000000{i}" for i in range(3)], [], TWO | {"lesion": 255}, '"_segmentation"'),
+    "isbi": (["train-volume"], [], {"membrane": 0, "cell": 255}, "a page of a stack"),
+    "epfl": (["training"], ["testing"], TWO | {"mitochondrion": 255}, "a page of a stack"),
+    "lgg": (
+        [f"TCGA_{name}/TCGA_{name}_{page}" for name in ("CS_4941", "DU_5849") for page in (1, 2)],
+        [],
+        TWO | {"abnormality": 255},
+        "--group-by folder",
+    ),
+    "folders": (["0", "1", "2", "3"], [], {}, '"_mask"'),
+    "parts": (["0", "1"], ["3"], {}, "one of labels"),
+    "own": (["0", "1"], ["3"], {"soil": 0, "root": 255}, "this repository"),
+}
+NUMBERED_STEMS = {
+    "dsb2018": (["id0", "id1", "id2"], [], TWO | {"nucleus": 255}, "parts those that touch"),
+    "snemi": (["train-input"], [], {"membrane": 0, "cell": 255}, "number objects"),
+    "cellpose": (["000", "001", "002"], ["003"], TWO | {"cell": 255}, "made by Cellpose"),
+    "tracking": (["01/t000", "01/t001", "01/t002", "02/t002"], [], TWO | {"cell": 255}, "gold labels of 02_GT"),
+}
+
+
+def bring(name, tmp_path):
+    """Draw a layout and bring it into ours: the new folder, and what was printed."""
+    source, out = tmp_path / name, tmp_path / "new"
+    globals()[f"draw_{name}"](source)
+    before = {file: file.read_bytes() for file in source.rglob("*") if file.is_file()}
+    text = convert.convert([source], out)
+    assert {file: file.read_bytes() for file in source.rglob("*") if file.is_file()} == before
+    return out, text
+
+
+def read_labels(found, part="train"):
+    """The labels of a part as numbers, by the stem of the image; those of two classes as bool."""
+    part = found.parts[part]
+    read = {stem: labels.read_label(part.labels[label]) for stem, label in part.pairs.items()}
+    if len(found.classes.values) > 2 or found.classes.ignore is not None:
+        return {stem: label.numbers for stem, label in read.items()}
+    return {stem: classes.classify(label, found.classes) for stem, label in read.items()}
+
+
+def read_said(out):
+    file = out / "dataset.json"
+    return json.loads(file.read_text())["labels"] if file.is_file() else {}
+
+
+@pytest.mark.parametrize("name", [*WHITE_STEMS, *NUMBERED_STEMS])
+def test_a_layout_of_two_classes_is_recognised_and_brought_into_ours(name, tmp_path):
+    stems, tested, said, rule = (WHITE_STEMS | NUMBERED_STEMS)[name]
+    out, text = bring(name, tmp_path)
+    found = dataset.survey(out)
+    assert not dataset.find_problems(found), name
+    assert not found.warnings
+    expected = WHITE if name in WHITE_STEMS else PARTED
+    trained = read_labels(found)
+    assert list(trained) == stems
+    for numbers in [*trained.values(), *read_labels(found, "test").values()]:
+        for page in numbers:
+            np.testing.assert_array_equal(page, expected)
+    assert list(read_labels(found, "test")) == tested
+    assert read_said(out) == said
+    assert rule in text
+    assert text in (out / "README.txt").read_text()
+
+
+def test_test_images_without_labels_are_taken(tmp_path):
+    out, text = bring("carvana", tmp_path)
+    assert (out / "test" / "0004d4463b50_01.jpg").is_file()
+    assert not (out / "test" / "label").exists()
+    assert "test: images 1, of which labelled 0" in text
+
+
+def test_the_validation_set_of_isic_is_held_out(tmp_path):
+    out, _ = bring("isic", tmp_path)
+    assert [file.name for file in (out / "val" / "label").iterdir()] == ["ISIC_0000008.png"]
+
+
+def test_camvid_has_its_classes_and_its_void(tmp_path):
+    found = dataset.survey(bring("camvid", tmp_path)[0])
+    assert not dataset.find_problems(found)
+    assert (found.classes.ignore, len(found.classes.values), found.classes.names[3]) == (11, 11, "road")
+    assert len(found.parts["val"].pairs) == len(found.parts["test"].pairs) == 1
+
+
+def test_voc_keeps_its_palette_its_lists_and_its_void(tmp_path):
+    out, text = bring("voc", tmp_path)
+    found = dataset.survey(out)
+    assert not dataset.find_problems(found)
+    assert (found.classes.ignore, found.classes.names[15]) == (255, "person")
+    assert list(found.parts["val"].pairs) == ["2007_000003"]
+    assert labels.read_palette(out / "train/label/2007_000000.png")[45:48] == [192, 128, 128]
+    assert "2007_000004.jpg is in none of the lists" in text
+
+
+def test_cityscapes_has_nineteen_classes_and_sub_folders_by_city(tmp_path):
+    out, text = bring("cityscapes", tmp_path)
+    found = dataset.survey(out)
+    assert not dataset.find_problems(found)
+    label = read_labels(found)["aachen/aachen_000000_000019"][0]
+    assert (label[0, 0], label[5, 0], label[10, 15]) == (255, 0, 13)
+    assert found.classes.names[13] == "car" and found.classes.ignore == 255
+    assert not found.parts["test"].pairs and "labels are not public" in text
+
+
+def test_channels_of_nnunet_are_joined_and_named(tmp_path):
+    out, text = bring("nnunet", tmp_path)
+    found = dataset.survey(out)
+    assert not dataset.find_problems(found) and not found.warnings
+    assert found.description.channels == ("DAPI", "actin")
+    part = found.parts["train"]
+    pages = dataset.read_image(part.images["case_001"], part.facts[part.images["case_001"]])
+    np.testing.assert_array_equal(pages, np.stack([image(1, 1), image(10, 1)], axis=-1)[np.newaxis])
+    assert list(found.parts["test"].images) == ["case_009"]
+    assert "_0000 to _0001 of a case are channels" in text
+
+
+def test_overlapping_regions_of_nnunet_become_classes():
+    rules = []
+    named = known._name_regions({"background": 0, "whole": [1, 2], "core": [2], "ignore": 3}, rules)
+    assert named == {"background": 0, "whole": 1, "whole+core": 2, "ignore": 3}
+    assert "Regions overlap" in rules[0]
+
+
+def test_frames_without_labels_are_named(tmp_path):
+    _, text = bring("tracking", tmp_path)
+    assert "silver labels of 01_ST" in text
+    assert "t003.tif has no label and is left out." in text
+
+
+def test_outlines_of_labelme(tmp_path):
+    out, text = bring("labelme", tmp_path)
+    found = dataset.survey(out)
+    assert not dataset.find_problems(found)
+    assert read_said(out) == {"background": 0, "crop": 1, "weed": 2}
+    label = read_labels(found)["field1"][0]
+    np.testing.assert_array_equal(label == 2, WHITE)
+    assert np.argwhere(label == 1).min(axis=0).tolist() == [22, 2] and np.count_nonzero(label == 1) == 56
+    assert "field0.json: a linestrip has no area and is left out, as 2 more like it" in text
+
+
+def test_outlines_of_coco(tmp_path):
+    out, text = bring("coco", tmp_path)
+    found = dataset.survey(out)
+    assert read_said(out) == {"background": 0, "cell": 255, "ignore": 128}
+    trained = read_labels(found)
+    assert list(trained) == ["A172_0", "A172_1", "A172_2"]
+    np.testing.assert_array_equal(trained["A172_0"][0], np.uint8(WHITE) * 255)
+    assert not trained["A172_1"].any()
+    crowd = np.zeros(SIZE, bool)
+    crowd[:, :2] = True
+    np.testing.assert_array_equal(trained["A172_2"][0] == 128, crowd)
+    assert list(found.parts["val"].images) == ["A172_3"]
+    assert "Crowds become 128" in text
+
+
+def test_gold_labels_of_one_slice_belong_to_that_page(tmp_path):
+    source = tmp_path / "source"
+    write_tiff(source / "01/t000.tif", np.stack([image(i, 1) for i in range(5)]), photometric="minisblack")
+    write_tiff(source / "01_GT/SEG/man_seg_000_003.tif", NUMBERS)
+    convert.convert([source], tmp_path / "new")
+    np.testing.assert_array_equal(tifffile.imread(tmp_path / "new/train/image/01/t000_003.tif"), image(3, 1))
+
+
+def test_masks_are_read_at_half_of_their_range_however_they_are_stored(tmp_path):
+    rng = np.random.default_rng(0)
+    stored = {
+        "zero_and_one.png": np.uint8(WHITE),
+        "blurred.png": np.where(WHITE, 248, 0).astype(np.uint8) + rng.integers(0, 8, SIZE, np.uint8),
+        "deep.png": np.uint16(WHITE) * np.uint16(65535),
+        "colour.png": np.dstack([np.uint8(WHITE) * np.uint8(255)] * 3),
+    }
+    for name, array in stored.items():
+        save(array, tmp_path / name)
+        np.testing.assert_array_equal(contents.read_white(tmp_path / name)[0] == 255, WHITE, err_msg=name)
+    for name, array in {
+        "black.png": np.zeros(SIZE, np.uint8),
+        "nearly.jpg": rng.integers(0, 5, SIZE, np.uint8),
+    }.items():
+        save(array, tmp_path / name)
+        assert not contents.read_white(tmp_path / name).any(), name
+
+
+@pytest.mark.parametrize("names", [["masks", "labels"], ["gt", "ground truth", "groundtruth"]])
+def test_two_folders_of_labels_are_refused(names, tmp_path):
+    save(image(0), tmp_path / "images" / "a.png")
+    for name in names:
+        save(WHITE, tmp_path / name / "a.png")
+    with pytest.raises(ValueError, match="may be meant both"):
+        known.find_layout(tmp_path)
+
+
+def test_an_unknown_layout_is_described_and_the_one_wanted_is_drawn(tmp_path):
+    for i in range(3):
+        save(image(i), tmp_path / "a" / f"{i}.png")
+        save(WHITE, tmp_path / "b" / f"{i}.png")
+    with pytest.raises(ValueError) as error:
+        known.find_layout(tmp_path)
+    for words in ("6 files .png", "folders a, b", "cannot be told from their names", "DIR/train/label/a.png"):
+        assert words in str(error.value)
+    with pytest.raises(ValueError, match="there is no image in it"):
+        known.find_layout((tmp_path / "empty").mkdir() or tmp_path / "empty")
+
+
+def test_the_check_names_the_layout_and_the_command(tmp_path, capsys):
+    draw_drive(tmp_path / "DRIVE")
+    assert data.main([str(tmp_path / "DRIVE")]) == 2
+    told = capsys.readouterr().err
+    assert "DRIVE (vessels of the retina)" in told and f"python data.py {tmp_path / 'DRIVE'} --to DIR" in told
+
+
+def test_the_layout_of_ones_own_in_the_documents_works(tmp_path, monkeypatch):
+    page = (REPOSITORY / "docs" / "images.md").read_text()
+    lines = page[page.index("    def find_cracks") :].partition("\n\n")[0].splitlines()
+    assert len(lines) <= 10
+    exec(textwrap.dedent("\n".join(lines)), known.__dict__)
+    monkeypatch.setattr(known, "LAYOUTS", (*known.LAYOUTS, known.__dict__.pop("find_cracks")))
+    for i in (12, 13):
+        save(image(i), tmp_path / "source" / "photos" / f"{i}.jpg")
+        save(np.uint8(WHITE), tmp_path / "source" / "truth" / f"{i}_crack.bmp")
+    assert convert.convert([tmp_path / "source"], tmp_path / "new").startswith(f"{tmp_path / 'source'}: Cracks.")
+    assert not dataset.find_problems(dataset.survey(tmp_path / "new"))
