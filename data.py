@@ -25,7 +25,7 @@ from keras._tf_keras.keras.preprocessing.image import ImageDataGenerator  # tens
 from scipy import ndimage
 
 from segmentation import arguments, devices, geometry
-from segmentation.files import classes, dataset, inventory, scaling, splits
+from segmentation.files import classes, dataset, inventory, scaling, splits, storage
 from segmentation.sources import convert, known
 from segmentation.training import borders
 
@@ -40,52 +40,20 @@ BRIGHTNESS = 0.1
 NOISE = 0.08
 CENTRED = 0.5  # of the crops, where a class is rare
 MOST_PLACES = 1000  # of a label, that crops are centred on
+MOST_LABELS = 256  # that are looked at to find what share of them is labelled
+LARGEST_TILE, SMALLEST_TILE, HALO = 1536, 192, 32  # sides of held-out tiles, and what they see beyond, in pixels
 NUMPY_RANDOM_STATE = threading.Lock()
 WORKERS = min(8, os.cpu_count() or 1)
-
-
-class Lazy:
-    """A sequence of arrays that are made when they are asked for; the last `dataset.MOST_KEPT` of them are kept.
-
-    Parameters
-    ----------
-    make : callable
-        The array of a number.
-    numbers : list of int
-    """
-
-    def __init__(self, make, numbers):
-        self.make, self.numbers = make, numbers
-        self._kept = functools.lru_cache(dataset.MOST_KEPT)(make)
-
-    def __len__(self):
-        return len(self.numbers)
-
-    def __getitem__(self, index):
-        if isinstance(index, slice):
-            return [self._kept(number) for number in self.numbers[index]]
-        return self._kept(self.numbers[index])
-
-
-def _make(make, count):
-    """Arrays 0, 1, ...: a list, or of many a `Lazy` sequence."""
-    return [make(i) for i in range(count)] if count <= dataset.MOST_KEPT else Lazy(make, list(range(count)))
-
-
-def _take(arrays, part):
-    """Some of a list of arrays, or of a `Lazy` sequence, by their numbers."""
-    if isinstance(arrays, Lazy):
-        return Lazy(arrays.make, [arrays.numbers[i] for i in part])
-    return [arrays[i] for i in part]
 
 
 @dataclass(frozen=True)
 class Pairs:
     """Images and the labels that belong to them.
 
-    `stems` are in natural order; `images` are a list, or of more than `dataset.MOST_KEPT` a `Lazy` sequence, of float32
-    arrays (height, width, channels), scaled by `scaling` to about 0 to 1; `labels` are likewise arrays (height, width)
-    of classes, as from `classes.classify`; `classes` says what these are.
+    `stems` are in natural order; `images` are a list of `storage.Scaled`, to be used as float32 arrays (height, width,
+    channels), scaled by `scaling` to about 0 to 1; `labels` are arrays (height, width) of classes, as from
+    `classes.classify`: a list, or a `storage.Lazy` sequence if they do not fit into memory; `classes` says what these
+    are, and `pixels` how many of each class a label holds.
     """
 
     stems: list
@@ -93,6 +61,7 @@ class Pairs:
     labels: list
     classes: classes.Classes
     scaling: scaling.Scaling
+    pixels: list
 
 
 def read_pairs(folder):
@@ -110,29 +79,59 @@ def read_pairs(folder):
     return take_pairs(found, found.parts[folder.name].list_sections())
 
 
-def take_pairs(found, sections):
-    """The `Pairs` of some sections of a `dataset.Survey` without problems that has kept them: no file is read again.
+def take_pairs(found, sections, largest=None):
+    """The `Pairs` of some sections of a `dataset.Survey` without problems; no file that it has kept is read again.
 
     Parameters
     ----------
     found : dataset.Survey
     sections : list
         As from `splits.split_sections`.
+    largest : int or None
+        Pixels; of larger sections a square of that size in their middle is taken.
     """
-    facts = {file: known for part in found.parts.values() for file, known in part.facts.items()}
+    known, facts = found.classes, {file: one for part in found.parts.values() for file, one in part.facts.items()}
+    read_pages = functools.lru_cache(storage.DECODED)(lambda file: dataset.read_image(file, facts[file]))
 
-    def read_image(i):
-        _, file, _, page = sections[i]
-        pages = dataset.read_image(file, facts[file])
-        return scaling.scale(pages[page], scaling.fit(found.scaling, pages[page]))
+    def read_page(file, page):
+        return read_pages(file)[page]
+
+    def read_classes(file):
+        return classes.classify(dataset.read_label(file, facts[file]), known)
 
     def read_label(i):
         _, _, file, page = sections[i]
-        return classes.classify(dataset.read_label(file, facts[file]), found.classes)[page]
+        pages = kept[file] if kept.get(file) is not None else read_again(file)
+        return pages[page][windows[i]]
 
-    arrays = _make(read_label, len(sections))
-    known = replace(found.classes, parted=len(found.classes.values) == 2 and classes.are_parted(arrays))
-    return Pairs([stem for stem, *_ in sections], _make(read_image, len(sections)), arrays, known, found.scaling)
+    # Labels are held as classes, a byte a pixel, and no longer as their files have them.
+    store, read_again = storage.Store(), functools.lru_cache(storage.DECODED)(read_classes)
+    windows = [_find_window(facts[file].size, largest) for _, file, _, _ in sections]
+    label_files = dict.fromkeys(file for _, _, file, _ in sections)
+    kept = {file: store.keep(read_classes(file)) for file in label_files if facts[file].array is not None}
+    images = []
+    for (_, file, _, page), window in zip(sections, windows, strict=True):
+        shape = (*(side.stop - side.start for side in window), facts[file].channels)
+        images.append(storage.Scaled(functools.partial(read_page, file, page), shape, found.scaling, window))
+    arrays = storage.Lazy(read_label, range(len(sections)))
+    if all(kept.get(file) is not None for file in label_files):
+        arrays = [read_label(i) for i in range(len(sections))]
+    counted = {file: classes.count_classes(facts[file].content, known) for file in label_files}
+    facts |= {file: replace(facts[file], array=None) for file in label_files}
+    parted = len(known.values) == 2 and classes.are_parted(arrays)
+    pixels = [counted[file][page] for _, _, file, page in sections]
+    stems = [stem for stem, *_ in sections]
+    return Pairs(stems, images, arrays, replace(known, parted=parted), found.scaling, pixels)
+
+
+def _find_window(size, largest):
+    """The middle of an image, of so many pixels at most, or all of it: a pair of slices."""
+    if largest is None or math.prod(size) <= largest:
+        return tuple(slice(0, side) for side in size)
+    sides = [min(side, math.isqrt(largest)) for side in size]
+    return tuple(
+        slice((length - side) // 2, (length - side) // 2 + side) for length, side in zip(size, sides, strict=True)
+    )
 
 
 def split(pairs, fraction, group_by=None):
@@ -142,8 +141,11 @@ def split(pairs, fraction, group_by=None):
         replace(
             pairs,
             stems=[pairs.stems[i] for i in part],
-            images=_take(pairs.images, part),
-            labels=_take(pairs.labels, part),
+            images=[pairs.images[i] for i in part],
+            labels=storage.Lazy(pairs.labels.__getitem__, part)
+            if isinstance(pairs.labels, storage.Lazy)
+            else [pairs.labels[i] for i in part],
+            pixels=[pairs.pixels[i] for i in part],
         )
         for part in parts
     )
@@ -242,16 +244,6 @@ def _move(image, positions, order, mode="reflect"):
     return np.stack([ndimage.map_coordinates(c, positions, order=order, mode=mode) for c in channels], axis=-1)
 
 
-def _find_places(labels, number):
-    """Some pixels of a class: dict of the number of a label to an array (places, 2), without labels that have none."""
-    places = {}
-    for i, label in enumerate(labels):
-        found = np.argwhere(label == number)
-        if len(found):
-            places[i] = found[:: len(found) // MOST_PLACES + 1]
-    return places
-
-
 def _make_target(label, border_weight, border_sigma, gain):
     """A label, and what its pixels weigh, if that differs: narrow borders more, and what is not labelled nothing.
 
@@ -285,7 +277,8 @@ class Crops(keras.utils.PyDataset):
     Parameters
     ----------
     images : list of float32 arrays (height, width, channels), about 0 to 1
-    labels : list of arrays (height, width)
+        Or of `storage.Scaled`.
+    labels : sequence of arrays (height, width)
         Classes, as from `classes.classify`.
     crop : int
         Side of a crop in pixels.
@@ -302,6 +295,8 @@ class Crops(keras.utils.PyDataset):
         Whether there are pixels that are not labelled, which weigh nothing.
     centred : int or None
         A class, so rare that half of the crops have to hold some of it; None to draw all of them anywhere.
+    holding : list of int or None
+        The sections that hold some of that class; None to find them in the labels.
     group : devices.Group
         Which part of a batch this process makes.
 
@@ -326,19 +321,26 @@ class Crops(keras.utils.PyDataset):
         border_sigma=5.0,
         ignoring=False,
         centred=None,
+        holding=None,
         group=devices.ALONE,
     ):
         super().__init__(workers=workers)
-        self.images, self.ignoring = images, ignoring
+        self.images, self.labels, self.ignoring = images, labels, ignoring
         # So that a loss by few strokes is no smaller than one by all pixels.
-        gain = 1 / max(np.mean([classes.known(label).mean() for label in labels]), 1e-9) if ignoring else None
-
-        def make(i):
-            return _make_target(labels[i], border_weight, border_sigma, gain)
-
-        self.targets = _make(make, len(labels))
+        some = labels[:: len(labels) // MOST_LABELS + 1]
+        gain = 1 / max(np.mean([classes.known(label).mean() for label in some]), 1e-9) if ignoring else None
+        self.make_target = functools.partial(
+            _make_target, border_weight=border_weight, border_sigma=border_sigma, gain=gain
+        )
+        self.weighted = None
+        if border_weight:  # which needs whole labels
+            self.weighted = storage.Lazy(lambda i: self.make_target(labels[i]), range(len(labels)))
+            if not isinstance(labels, storage.Lazy):
+                self.weighted = list(self.weighted)
         self.crop, self.steps, self.augmentation = crop, steps, augmentation
-        self.places = {} if centred is None else _find_places(labels, centred)
+        self.centred, self.holding, self.places = centred, holding or [], {}
+        if centred is not None and holding is None:
+            self.holding = [i for i, label in enumerate(labels) if np.any(label == centred)]
         self.own = range(batch_size)[group.part_of(batch_size)]
         self.seed, self.epoch = seed, 0
 
@@ -356,19 +358,29 @@ class Crops(keras.utils.PyDataset):
         i = rng.integers(len(self.images))
         height, width = self.images[i].shape[:2]
         y, x = rng.integers(height - self.crop + 1), rng.integers(width - self.crop + 1)
-        if self.places and rng.random() < CENTRED:
-            i = list(self.places)[rng.integers(len(self.places))]
-            corner = self.places[i][rng.integers(len(self.places[i]))] - rng.integers(self.crop, size=2)
+        if self.holding and rng.random() < CENTRED:
+            i = self.holding[rng.integers(len(self.holding))]
+            places = self._find_places(i)
+            corner = places[rng.integers(len(places))] - rng.integers(self.crop, size=2)
             y, x = np.clip(corner, 0, np.subtract(self.images[i].shape[:2], self.crop))
         window = slice(y, y + self.crop), slice(x, x + self.crop)
-        return augment(self.images[i][window], self.targets[i][window], rng, self.augmentation, self.ignoring)
+        target = self.weighted[i][window] if self.weighted is not None else self.make_target(self.labels[i][window])
+        return augment(self.images[i][window], target, rng, self.augmentation, self.ignoring)
+
+    def _find_places(self, i):
+        """Some pixels of the class that crops are centred on, in a section: array (places, 2)."""
+        if i not in self.places:
+            found = np.argwhere(self.labels[i] == self.centred)
+            self.places[i] = found[:: len(found) // MOST_PLACES + 1]
+        return self.places[i]
 
 
 class Sections(keras.utils.PyDataset):
-    """Whole held-out sections, one a batch and device, in order, as they are.
+    """Held-out sections in order, as they are: whole, one a batch and device, or in tiles where they are large.
 
-    Sections are padded by reflection to a common size that the network accepts; the third item of a batch weighs the
-    padding, and what is not labelled, with zero, and every section alike. What fills the last batch weighs nothing.
+    All batches have one size: that of the largest section, or of tiles as large as most sections are, at most
+    `LARGEST_TILE`. What is missing is padded by reflection; the third item of a batch weighs padding, halos and what is
+    not labelled with zero, and every section alike. What fills the last batch weighs nothing.
 
     Parameters
     ----------
@@ -387,11 +399,21 @@ class Sections(keras.utils.PyDataset):
     def __init__(self, images, labels, multiple, group=devices.ALONE):
         super().__init__()
         self.images, self.labels, self.group = images, labels, group
-        sides = np.max([image.shape[:2] for image in images], axis=0)
+        sizes = np.array([image.shape[:2] for image in images])
+        side = max(min(np.median(sizes, axis=0).max(), LARGEST_TILE) - 2 * HALO, SMALLEST_TILE)
+        if np.ptp(sizes, axis=0).max() == 0 and sizes.max() <= LARGEST_TILE:
+            side = LARGEST_TILE
+        self.tiles = [
+            (i, window, inner, outer)
+            for i, size in enumerate(sizes.tolist())
+            for window, inner, outer in geometry.cut_image(size, int(side), HALO)
+        ]
+        sides = np.max([[part.stop - part.start for part in window] for _, window, _, _ in self.tiles], axis=0)
         self.height, self.width = (int(geometry.round_up(side, multiple)) for side in sides)
+        self.labelled = {}
 
     def __len__(self):
-        return math.ceil(len(self.images) / self.group.devices)
+        return math.ceil(len(self.tiles) / self.group.devices)
 
     def __getitem__(self, index):
         count = self.group.devices
@@ -399,17 +421,21 @@ class Sections(keras.utils.PyDataset):
         return tuple(map(np.stack, zip(*map(self._pad, own), strict=True)))
 
     def _pad(self, number):
-        """A section, its label and its weights; the last one, weighing nothing, where there is none of that number."""
-        i = min(number, len(self.images) - 1)
-        height, width = self.images[i].shape[:2]
-        margin = (0, self.height - height), (0, self.width - width), (0, 0)
-        section = np.pad(self.images[i], margin, mode="symmetric")
-        known = classes.known(self.labels[i])[..., np.newaxis]
-        label = np.pad(np.where(known, self.labels[i][..., np.newaxis], 0).astype("float32"), margin)
-        weight = np.pad(known.astype("float32"), margin)
+        """A tile, its label and its weights; the last one, weighing nothing, where there is none of that number."""
+        i, window, inner, _ = self.tiles[min(number, len(self.tiles) - 1)]
+        tile, label = self.images[i][window], self.labels[i]
+        if i not in self.labelled:
+            self.labelled[i] = np.count_nonzero(classes.known(label))
+        label = label[window][..., np.newaxis]
+        margin = (0, self.height - len(label)), (0, self.width - label.shape[1]), (0, 0)
+        counted = np.zeros(label.shape, bool)
+        counted[inner] = classes.known(label)[inner]
+        weight = np.pad(counted.astype("float32"), margin)
         # Keras divides by the number of items in all batches, those that fill the last one among them.
-        gain = (number == i) * len(self) * self.group.devices / len(self.images)
-        return section, label, weight * np.float32(gain / max(weight.mean(), 1e-9))
+        gain = (number < len(self.tiles)) * len(self) * self.group.devices / len(self.images)
+        weight *= np.float32(gain / max(np.float32(self.labelled[i] / weight.size), 1e-9))
+        label = np.pad(np.where(classes.known(label), label, 0).astype("float32"), margin)
+        return np.pad(tile, margin, mode="symmetric"), label, weight
 
 
 def main(argv=None):

@@ -9,6 +9,7 @@ The run is kept in runs/<name of the data folder>/; the masks are written beside
 """
 
 import argparse
+import hashlib
 import inspect
 import sys
 from dataclasses import replace
@@ -19,7 +20,7 @@ import keras
 import data
 import model
 from segmentation import arguments, devices, figures, geometry
-from segmentation.files import dataset, description, folders, splits, writing
+from segmentation.files import dataset, description, folders, scaling, splits, writing
 from segmentation.prediction import masks, networks
 from segmentation.scores import tables
 from segmentation.sources import known
@@ -107,18 +108,41 @@ def load(options, group=devices.ALONE):
         )
     if options.batch_size % group.devices:
         problems.append(f"--batch-size {options.batch_size}: cannot be shared evenly by {group.devices} devices.")
-    if options.resume:
-        problems += runs.find_differences(options.run, vars(options))
-    elif options.weights:
+    if options.weights and not options.resume:
         problems += find_misfit(options)
+    problems += find_long_names(options)
     if problems:
         return None, problems
     if group.rank == 0:
         if not options.out and choose_out(options).parent == options.run:
             print("The test images' folder cannot be written to: their masks go to the folder of the run.")
         print(*survey.notes, *(f"Warning: {text}" for text in survey.warnings), sep="\n")
-    split = splits.split_sections(survey, fraction, group_by)
-    return [data.take_pairs(survey, sections) for sections in split], []
+    training, held_out = splits.split_sections(survey, fraction, group_by)
+    scored = splits.thin(survey, held_out)
+    if len(scored) < len(held_out) and group.rank == 0:
+        print(f"Of {len(held_out)} held-out sections {len(scored)}, evenly spread, are scored: all of them take long.")
+    pairs = [data.take_pairs(survey, training), data.take_pairs(survey, scored, splits.SCORED)]
+    problems = runs.find_differences(options.run, vars(options), describe_data(*pairs)) if options.resume else []
+    return (None, problems) if problems else (pairs, [])
+
+
+def describe_data(training, held_out):
+    """What a run has to find again in its data to be resumed: dict of str."""
+    known = training.classes
+    stems = hashlib.sha256("\n".join([*training.stems, "", *held_out.stems]).encode()).hexdigest()
+    return {
+        "classes": ", ".join(map(str, known.values)),
+        "channels": str(training.images[0].shape[-1]),
+        "grey values": scaling.describe(training.scaling),
+        "sections": f"{len(training.stems)} trained on, {len(held_out.stems)} held out ({stems[:8]})",
+    }
+
+
+def find_long_names(options):
+    """Problems with test images whose masks would have names that are too long."""
+    place, _ = dataset.find_places(options.data, "test")
+    files = folders.find_images(place).values() if place.is_dir() else []
+    return [f"{file}: its name is too long for that of its mask; shorten it." for file in files if len(file.name) > 215]
 
 
 def choose_out(options):
@@ -166,6 +190,12 @@ def find_rare(known):
     return rare if len(known.values) == 2 and known.pixels[rare] < RARE * sum(known.pixels) else None
 
 
+def find_holding(pairs):
+    """The sections that hold some of a class that is rare: list of int."""
+    rare = find_rare(pairs.classes)
+    return [] if rare is None else [i for i, pixels in enumerate(pairs.pixels) if pixels[rare]]
+
+
 def train(options, training, held_out, group=devices.ALONE, watching=()):
     """Build and fit; the network with the lowest held-out loss is left in `options.run`.
 
@@ -189,6 +219,7 @@ def train(options, training, held_out, group=devices.ALONE, watching=()):
         border_sigma=options.border_sigma,
         ignoring=training.classes.ignore is not None,
         centred=find_rare(training.classes),
+        holding=find_holding(training),
         group=group,
     )
     sections = data.Sections(held_out.images, held_out.labels, 2**options.depth, group)
@@ -258,22 +289,27 @@ def choose_mask_settings(options, held_out):
 
 
 def write_test_masks(options, network, settings):
-    """Write a mask for each test image, if there are any, and say which had to be left out."""
+    """Write a mask for each test image, if there are any, and say which had to be left out; returns what these are."""
     images, _ = dataset.find_places(options.data, "test")
-    if images.is_dir():
-        out = choose_out(options)
-        out.mkdir(parents=True, exist_ok=True)
-        problems, _ = masks.write_masks(network, folders.find_images(images), out, settings)
-        print(*problems, sep="\n", file=sys.stderr, end="\n" * bool(problems))
+    if not images.is_dir():
+        return []
+    out = choose_out(options)
+    out.mkdir(parents=True, exist_ok=True)
+    problems, _ = masks.write_masks(network, folders.find_images(images), out, settings)
+    print(*problems, sep="\n", file=sys.stderr, end="\n" * bool(problems))
+    return problems
 
 
-def score(options, held_out, predicted):
-    """The mean scores of the held-out sections and, if they are labelled, of the test images: a dict of dicts."""
+def score(options, held_out, predicted, tested=True):
+    """The mean scores of the held-out sections and, if they are labelled, of the test images: a dict of dicts.
+
+    Test images are left out if not `tested`, since some have no mask of this run.
+    """
     rows = [
         tables.score_mask(label, mask, held_out.classes) for label, mask in zip(held_out.labels, predicted, strict=True)
     ]
     scores, (_, labels) = {"held out": tables.mean_scores(rows)}, dataset.find_places(options.data, "test")
-    if labels.is_dir():
+    if labels.is_dir() and tested:
         rows, _ = tables.score_folder(choose_out(options), labels, held_out.classes)
         scores["test"] = tables.mean_scores(rows.values())
     return scores
@@ -290,8 +326,8 @@ def draw(options, held_out, predicted):
 def finish(options, held_out):
     """What follows a training: masks, scores, pictures. Returns the scores."""
     network, settings, predicted = choose_mask_settings(options, held_out)
-    write_test_masks(options, network, settings)
-    scores = score(options, held_out, predicted)
+    left_out = write_test_masks(options, network, settings)
+    scores = score(options, held_out, predicted, tested=not left_out)
     draw(options, held_out, predicted)
     seconds = sum(row["seconds"] for row in runs.read_history(options.run / "history.csv"))
     runs.close_run(options.run, vars(options), **devices.describe_machine(), seconds=seconds, scores=scores)
@@ -313,7 +349,8 @@ def main(argv=None):
         training, held_out = pairs
         with devices.together(group):
             if group.rank == 0:
-                options.run = runs.open_run(options.run, vars(options), **devices.describe_machine())
+                facts = {**devices.describe_machine(), "trained_on": describe_data(training, held_out)}
+                options.run = runs.open_run(options.run, vars(options), **facts)
             train(options, training, held_out, group)
         if group.rank > 0:
             return 0

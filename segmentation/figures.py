@@ -20,12 +20,12 @@ LAYER_COLOURS = {
 
 def show_grey(image):
     """An image (height, width, channels) as a grey picture (height, width) in [0, 1]: the mean of its channels."""
-    return np.clip(image.mean(-1), 0, 1)
+    return np.clip(np.mean(image, axis=-1), 0, 1)
 
 
 def _show(image):
     """An image as it can be drawn: in colour if it has three channels, or else in grey."""
-    return np.clip(image, 0, 1) if image.shape[-1] == 3 else show_grey(image)
+    return np.clip(np.asarray(image), 0, 1) if image.shape[-1] == 3 else show_grey(image)
 
 
 def overlay(image, label, mask, shown):

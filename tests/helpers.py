@@ -18,9 +18,10 @@ import pytest
 import tifffile
 from PIL import Image
 
+import data
 from benchmarks import isbi2012
 from model import unet
-from segmentation.files import images
+from segmentation.files import dataset, images, splits
 from segmentation.training import callbacks
 
 REPOSITORY = Path(__file__).parent.parent
@@ -166,3 +167,62 @@ def shrink_isbi2012(monkeypatch, folder):
 
 
 prepare = load_script("data/isbi2012/prepare.py")
+
+
+def draw_discs(seed, height=64, width=64, count=5, radii=(6, 11)):
+    """A noisy image of bright discs in [0, 1], and their numbers: 0 outside, the discs 1, 2, ... as they are seen."""
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[:height, :width]
+    numbers = np.zeros((height, width), int)
+    for i in range(1, count + 1):
+        centre, radius = rng.integers(0, (height, width)), rng.integers(*radii)
+        disc = (y - centre[0]) ** 2 + (x - centre[1]) ** 2 < radius**2
+        numbers[disc & (numbers == 0)] = i
+    numbers = np.unique(numbers, return_inverse=True)[1].reshape(height, width)
+    image = np.clip(0.25 + 0.4 * (numbers > 0) + rng.normal(0, 0.04, numbers.shape), 0, 1)
+    return image, numbers
+
+
+def to_bytes(image):
+    return np.uint8(np.rint(255 * image))
+
+
+def write(path, array, **options):
+    """Write an array, or a Pillow image, in the format that the path names."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if isinstance(array, Image.Image):
+        array.save(path, **options)
+    elif path.suffix == ".tif":
+        tifffile.imwrite(path, array, **options)
+    else:
+        save(array, path)
+
+
+def write_pairs(
+    folder, *, count=6, tests=0, image=to_bytes, label=lambda numbers: numbers > 0, names="s{}.png", **drawn
+):
+    """A dataset of discs: `image` and `label` make what is written of an image in [0, 1] and of numbers."""
+    for i in range(count + tests):
+        picture, numbers = draw_discs(i, **drawn)
+        image_part, label_part = ("train/image", "train/label") if i < count else ("test", "test/label")
+        write(folder / image_part / names.format(i), image(picture))
+        write(folder / label_part / f"s{i}.png", label(numbers))
+    return folder
+
+
+def check(folder, **options):
+    """The survey of a dataset, which has no problems."""
+    found = dataset.survey(folder, keep=True, **options)
+    assert dataset.find_problems(found, 0.2, None, depth=2) == []
+    return found
+
+
+def find_problem(folder, **options):
+    """The one problem of a dataset."""
+    (problem,) = dataset.find_problems(dataset.survey(folder, **options), 0.2, None, depth=2)
+    return problem
+
+
+def take(found, **options):
+    """What is trained on and what is held out of a dataset."""
+    return [data.take_pairs(found, sections) for sections in splits.split_sections(found, 0.2, **options)]

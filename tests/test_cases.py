@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 import tifffile
-from helpers import SMALL, make_indexed, save
+from helpers import SMALL, check, draw_discs, find_problem, make_indexed, take, to_bytes, write, write_pairs
 from PIL import Image
 
 import data
@@ -15,70 +15,10 @@ import evaluate
 import main
 import predict
 from model import unet
-from segmentation.files import classes, dataset, scaling, splits, writing
+from segmentation.files import classes, scaling, splits, storage, writing
 from segmentation.prediction import masks, networks
 from segmentation.scores import tables
 from segmentation.training import callbacks, runs
-
-
-def draw_discs(seed, height=64, width=64, count=5, radii=(6, 11)):
-    """A noisy image of bright discs in [0, 1], and their numbers: 0 outside, the discs 1, 2, ... as they are seen."""
-    rng = np.random.default_rng(seed)
-    y, x = np.mgrid[:height, :width]
-    numbers = np.zeros((height, width), int)
-    for i in range(1, count + 1):
-        centre, radius = rng.integers(0, (height, width)), rng.integers(*radii)
-        disc = (y - centre[0]) ** 2 + (x - centre[1]) ** 2 < radius**2
-        numbers[disc & (numbers == 0)] = i
-    numbers = np.unique(numbers, return_inverse=True)[1].reshape(height, width)
-    image = np.clip(0.25 + 0.4 * (numbers > 0) + rng.normal(0, 0.04, numbers.shape), 0, 1)
-    return image, numbers
-
-
-def to_bytes(image):
-    return np.uint8(np.rint(255 * image))
-
-
-def write(path, array, **options):
-    """Write an array, or a Pillow image, in the format that the path names."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if isinstance(array, Image.Image):
-        array.save(path, **options)
-    elif path.suffix == ".tif":
-        tifffile.imwrite(path, array, **options)
-    else:
-        save(array, path)
-
-
-def write_pairs(
-    folder, *, count=6, tests=0, image=to_bytes, label=lambda numbers: numbers > 0, names="s{}.png", **drawn
-):
-    """A dataset of discs: `image` and `label` make what is written of an image in [0, 1] and of numbers."""
-    for i in range(count + tests):
-        picture, numbers = draw_discs(i, **drawn)
-        image_part, label_part = ("train/image", "train/label") if i < count else ("test", "test/label")
-        write(folder / image_part / names.format(i), image(picture))
-        write(folder / label_part / f"s{i}.png", label(numbers))
-    return folder
-
-
-def check(folder, **options):
-    """The survey of a dataset, which has no problems."""
-    found = dataset.survey(folder, keep=True, **options)
-    assert dataset.find_problems(found, 0.2, None, depth=2) == []
-    return found
-
-
-def find_problem(folder, **options):
-    """The one problem of a dataset."""
-    (problem,) = dataset.find_problems(dataset.survey(folder, **options), 0.2, None, depth=2)
-    return problem
-
-
-def take(found, **options):
-    """What is trained on and what is held out of a dataset."""
-    return [data.take_pairs(found, sections) for sections in splits.split_sections(found, 0.2, **options)]
-
 
 # ---- what a label means
 
@@ -691,14 +631,14 @@ def test_the_crop_is_the_largest_that_fits(tmp_path, monkeypatch, capsys):
     assert "a --depth of 5 at most fits" in capsys.readouterr().err
 
 
-def test_of_many_images_only_some_are_held_decoded(tmp_path, monkeypatch):
+def test_images_that_do_not_fit_are_decoded_when_they_are_needed(tmp_path, monkeypatch):
     write_pairs(tmp_path, count=9)
     few = take(check(tmp_path))
-    monkeypatch.setattr(dataset, "MOST_KEPT", 3)
+    monkeypatch.setattr(storage, "ROOM", 3 * 64 * 64)
     found = check(tmp_path)
-    assert all(facts.array is None for facts in found.parts["train"].facts.values())
+    assert sum(facts.array is not None for facts in found.parts["train"].facts.values()) == 3
     many = take(found)
-    assert isinstance(many[0].images, data.Lazy)
+    assert isinstance(many[0].labels, storage.Lazy)
     for one, other in zip(few, many, strict=True):
         for name in ("images", "labels"):
             for expected, array in zip(getattr(one, name), getattr(other, name), strict=True):
@@ -708,8 +648,9 @@ def test_of_many_images_only_some_are_held_decoded(tmp_path, monkeypatch):
         *(data.Crops(pairs.images, pairs.labels, **options)[0] for pairs in (few[0], many[0])), strict=True
     ):
         np.testing.assert_array_equal(one, other)
-    assert [part.stems for part in data.split(many[0], 0.2)] == [part.stems for part in data.split(few[0], 0.2)]
-    assert len(data.split(many[0], 0.5)[1].images[:2]) == 2
+    halves = [data.split(pairs, 0.5)[1] for pairs in (few[0], many[0])]
+    assert halves[0].stems == halves[1].stems and halves[0].pixels == halves[1].pixels
+    np.testing.assert_array_equal(halves[0].labels[1], halves[1].labels[1])
 
 
 def test_two_runs_at_once_get_two_folders(tmp_path, monkeypatch, capsys):

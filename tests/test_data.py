@@ -4,6 +4,7 @@ import pytest
 from helpers import REPOSITORY, draw_section
 
 import data
+from segmentation.files import dataset, splits
 from segmentation.training import callbacks
 
 
@@ -125,6 +126,37 @@ def test_sections_are_padded_and_weighed():
     assert np.count_nonzero(weight) == 35
     assert weight.mean() == pytest.approx(1)
     np.testing.assert_array_equal(sections[1][0][0, :, :4], images[1])
+
+
+def test_large_sections_are_cut_into_tiles_that_count_each_pixel_once(monkeypatch):
+    monkeypatch.setattr(data, "LARGEST_TILE", 40)
+    monkeypatch.setattr(data, "SMALLEST_TILE", 16)
+    monkeypatch.setattr(data, "HALO", 4)
+    rng = np.random.default_rng(0)
+    images = [rng.random((height, width, 1), "float32") for height, width in ((30, 100), (37, 20), (90, 45))]
+    labels = [rng.random(image.shape[:2]) < 0.3 for image in images]
+    sections = data.Sections(images, labels, multiple=4)
+    assert (sections.height, sections.width) == (40, 40)
+    sums, counts = np.zeros((2, 3))
+    for (i, *_), (tile, label, weight) in zip(sections.tiles, (sections[k] for k in range(len(sections))), strict=True):
+        assert tile.shape == label.shape == weight.shape == (1, 40, 40, 1)
+        sums[i] += np.sum(label * weight) / weight.size
+        counts[i] += np.count_nonzero(weight)
+    np.testing.assert_array_equal(counts, [label.size for label in labels])
+    # Keras takes the mean over batches: that of the sections, in which each pixel counts alike.
+    np.testing.assert_allclose(sums / len(sections) * 3, [label.mean() for label in labels], rtol=1e-5)
+
+
+def test_of_very_large_sections_the_middle_is_scored(cells, monkeypatch):
+    found = dataset.survey(cells, keep=True)
+    sections = found.parts["train"].list_sections()
+    pairs = data.take_pairs(found, sections, largest=400)
+    whole = data.take_pairs(found, sections)
+    assert pairs.images[0].shape == (20, 20, 1)
+    np.testing.assert_array_equal(pairs.labels[0], whole.labels[0][14:34, 10:30])
+    np.testing.assert_array_equal(np.asarray(pairs.images[0]), whole.images[0][14:34, 10:30])
+    monkeypatch.setattr(splits, "SCORED", 2 * 48 * 40)
+    assert [stem for stem, *_ in splits.thin(found, sections)] == ["s1", "s4"]
 
 
 def test_crops_carry_border_weights_that_belong_to_the_labels():

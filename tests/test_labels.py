@@ -29,7 +29,10 @@ def test_labels_are_read_as_numbers_of_classes(tmp_path):
     Image.fromarray(np.uint8([[(0, 0, 255), (255, 255, 0), (0, 0, 255)]])).save(tmp_path / "colour.png")
     (((blue, yellow, again),),) = labels.read_label(tmp_path / "colour.png").numbers.tolist()
     assert blue == again < yellow
-    for name, value in (("half.tif", 0.5), ("nan.tif", np.nan)):
+    for name, value, told in (
+        ("half.tif", 0.5, "no whole numbers"),
+        ("nan.tif", np.nan, "no finite numbers.*--ignore"),
+    ):
         tifffile.imwrite(tmp_path / name, np.float32([[0, value]]))
-        with pytest.raises(ValueError, match=f"{name}: its values are no whole numbers"):
+        with pytest.raises(ValueError, match=f"{name}: .*{told}"):
             labels.read_label(tmp_path / name)

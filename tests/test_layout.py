@@ -24,6 +24,7 @@ FOLDERS = {
         "tiff",
         "images",
         "scaling",
+        "storage",
         "folders",
         "pairing",
         "labels",

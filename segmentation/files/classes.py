@@ -14,6 +14,7 @@ from segmentation.files import labels
 MOST_CLASSES = 32
 HIGHEST = 65535  # that a mask can hold
 IGNORED, UNKNOWN = 255, 254  # among the numbers of classes: not labelled; a value that is no class
+LEAST_SPREAD = 64  # between the values of labels, from which JPEG or smoothing may have made others
 WHITE = {1, 255, 65535}  # what programs write for the one class of a mask
 LOOKED_AT = 16  # labels, and a corner of each, to tell whether objects are many
 MANY, ROUND = 4, 0.2  # how many objects an image holds, and how thick they are for their size, to be told apart
@@ -88,7 +89,9 @@ def find_classes(contents, values=None, ignore=None, objects=False):
     reading = labels.choose_reading(contents.values(), named)
     read = {file: _translate(content, reading, ignore) for file, content in contents.items()}
     finding = Finding(None, [], [], [])
+    _look_for_two_codings(contents, read, reading, finding)
     if objects:
+        _check_outside(read, finding)
         chosen = (0, 255)
         names = tuple(values) if len(values) == 2 else ("background", "object")
     else:
@@ -134,7 +137,8 @@ def _choose_values(read, values, reading, finding):
     values, reading
         As for `find_classes` and `Classes`.
     """
-    smoothed = [file for file, content in read.items() if _is_two_valued(content) and not _fit(content, values)]
+    in_colour = reading == "colours"
+    smoothed = [file for file, content in read.items() if _find_ends(content, in_colour) and not _fit(content, values)]
     plain = {file: content for file, content in read.items() if file not in smoothed}
     together = set().union(*(content.counts for content in plain.values()))
     two = sorted(values.values()) if len(values) == 2 else None
@@ -146,18 +150,19 @@ def _choose_values(read, values, reading, finding):
         if not smoothed:
             return two
     if smoothed and len(together) <= 2:
-        chosen = two or (sorted(together) if len(together) == 2 else [0, max(read[smoothed[0]].counts)])
-        half = sum(chosen) / 2
+        low, high = _find_ends(read[smoothed[0]], in_colour)
+        chosen = two or (sorted(together) if len(together) == 2 else [low if in_colour else 0, high])
+        half = f"white above {sum(chosen) / 2:g}"
+        if in_colour:
+            half = f"{labels.name_value(chosen[1], True)} where they are brighter than half way to it"
         named = f"{smoothed[0]} and {len(smoothed) - 1} more" if len(smoothed) > 1 else str(smoothed[0])
-        finding.notes.append(
-            f"{named}: masks of two values that JPEG or smoothing has blurred; read as white above {half:g}."
-        )
+        finding.notes.append(f"{named}: masks of two values that JPEG or smoothing has blurred; read as {half}.")
         return chosen
     everything = set().union(*(content.counts for content in read.values()))
     if values:
         _check_named(read, values, reading, two, finding)
         return sorted(values.values())
-    if len(everything) > 2:
+    if len(everything) > 2 and not finding.problems:
         _look_for_other_meanings(read, everything, reading, finding)
     if len(everything) == 1:
         value = labels.name_value(min(everything), reading == "colours")
@@ -181,22 +186,72 @@ def _is_mixed(plain, together):
     )
 
 
-def _is_two_valued(content):
-    """Whether a label of more than two values is a mask of two that JPEG, or interpolation, has blurred.
+def _find_ends(content, in_colour=False):
+    """The two values of a mask that JPEG, or interpolation, has blurred; None of any other label.
 
     Every value that fills a square of a few pixels is then near one of the ends, and the others are of the seams.
     """
-    if len(content.counts) <= 2:
-        return False
+    if len(content.counts) <= 2 or not content.cores:
+        return None
+    if in_colour:
+        return _find_end_colours(content)
     low, high = min(content.counts), max(content.counts)
-    if high - low < 2 * labels.NEAR or low < 0 or not content.cores:
-        return False
+    if high - low < 2 * labels.NEAR or low < 0:
+        return None
     near_low = {value for value in content.counts if (value - low) * labels.NEAR <= high - low}
     near_high = {value for value in content.counts if (high - value) * labels.NEAR <= high - low}
     between = set(content.counts) - near_low - near_high
     if not content.cores <= near_low | near_high or not (content.cores & near_low and content.cores & near_high):
-        return False
-    return (len(near_low) > 1 and len(near_high) > 1) or len(between) > 2
+        return None
+    return (low, high) if (len(near_low) > 1 and len(near_high) > 1) or len(between) > 2 else None
+
+
+def _find_end_colours(content):
+    """As `_find_ends` for colours, of which one has to be clearly brighter."""
+
+    def are_near(one, other):
+        return all(abs((one >> shift & 255) - (other >> shift & 255)) <= 255 // labels.NEAR for shift in (16, 8, 0))
+
+    first = max(content.cores, key=content.counts.get)
+    far = [code for code in content.cores if not are_near(code, first)]
+    if not far:
+        return None
+    second = max(far, key=content.counts.get)
+    low, high = sorted((first, second))
+    if any(not are_near(code, second) for code in far) or (high >> 24) - (low >> 24) < 3 * 255 // labels.NEAR:
+        return None
+    between = [code for code in content.counts if not (are_near(code, first) or are_near(code, second))]
+    return (low, high) if len(between) > 2 or len(content.cores) > 2 else None
+
+
+def _look_for_two_codings(contents, read, reading, finding):
+    """Add a problem where some labels have colours, or a palette, and others numbers, and they share no value."""
+    if reading == "values":
+        return
+    coded, first = {True: set(), False: set()}, {}
+    for file, content in contents.items():
+        kind = bool(content.palette) or content.in_colour
+        coded[kind] |= set(read[file].counts) - {0}
+        first.setdefault(kind, file)
+    two = reading == "greys" and len(coded[True] | coded[False]) == 2  # each read by its own two values
+    if all(coded.values()) and not coded[True] & coded[False] and not two:
+        finding.problems.append(
+            f"some labels have colours, such as {first[True]}, and others grey values, such as {first[False]}; which "
+            "belong together cannot be known: save all of them alike."
+        )
+
+
+def _check_outside(read, finding):
+    """Add a problem where 0 cannot be the outside of numbered objects."""
+    counts = sum((Counter(content.counts) for content in read.values()), Counter())
+    value, pixels = counts.most_common(1)[0]
+    negative = min(counts) < 0
+    if negative or not counts[0] or (value != 0 and pixels > counts.total() / 2):
+        outside = min(counts) if negative else value
+        finding.problems.append(
+            f"with --objects what has the value 0 is outside, but {counts[0] / counts.total():.0%} of the pixels have "
+            f"it; if {outside} is outside, write 0 for it."
+        )
 
 
 def _check_named(read, values, reading, two, finding):
@@ -217,6 +272,10 @@ def _check_named(read, values, reading, two, finding):
 def _look_for_other_meanings(read, everything, reading, finding):
     """Add problems and warnings where more than two values may be something else than classes."""
     in_colour = reading == "colours"
+
+    def name(value):
+        return labels.name_value(value, in_colour)
+
     if _are_objects(read.values(), everything):
         finding.problems.append(
             "the labels number objects, each value one connected part, not classes: with --objects inside is told from "
@@ -231,12 +290,13 @@ def _look_for_other_meanings(read, everything, reading, finding):
         )
         return
     _check_count(read, everything, finding)
-    if finding.problems or in_colour:
+    if not finding.problems:
+        _look_for_blur(read, everything, name, in_colour, finding)
+    if finding.problems:
         return
-    if _are_objects(read.values(), everything, alike=True):
+    if _are_objects(read.values(), everything, surely=False):
         finding.warnings.append(
-            "each value is one connected part, in every label the same ones: they are learned as classes; --objects if "
-            "they number objects."
+            "each value is one connected part: they are learned as classes; --objects if they number objects."
         )
     shaped = [content for content in read.values() if content.parts]
     if 2 * len(shaped) < len(read):
@@ -245,13 +305,16 @@ def _look_for_other_meanings(read, everything, reading, finding):
     solid = frozenset().union(*(content.solid for content in shaped))
     common, pixels = counts.most_common(1)[0]
     total, values = counts.total(), sorted(everything)
+    void = not in_colour and values[-1] >= 255 and values[-2] < values[-1] // 2
     if pixels > 0.8 * total and not solid - {common}:
-        strokes = ", ".join(str(value) for value in values if value != common)
+        strokes = ", ".join(name(value) for value in values if value != common)
+        option = f"'{name(common)}'" if in_colour else common
         finding.problems.append(
-            f"value {common} has {pixels / total:.0%} of the pixels and {strokes} are thin strokes, as if {common} "
-            f"were not labelled: say so by --ignore {common}, or name {common} in dataset.json if it is a class."
+            f"value {name(common)} has {pixels / total:.0%} of the pixels and {strokes} are thin strokes, as if "
+            f"{name(common)} were not labelled: say so by --ignore {option}, or name {name(common)} in dataset.json if "
+            "it is a class."
         )
-    elif values[-1] >= 255 and values[-2] < values[-1] // 2 and values[-2] - values[0] < MOST_CLASSES:
+    elif void and values[-2] - values[0] < MOST_CLASSES:
         where = "" if values[-1] in solid else ", a thin ring around everything"
         finding.problems.append(
             f"is value {values[-1]}{where}, one that stands for pixels that are not labelled? Then say so by --ignore "
@@ -261,15 +324,57 @@ def _look_for_other_meanings(read, everything, reading, finding):
         thin = [value for value in values if value not in solid and value != common]
         if len(thin) == 1 and len(values) > 2 and counts[thin[0]] > 0.005 * total:
             finding.warnings.append(
-                f"value {thin[0]} is a thin line everywhere and is learned as a class; --ignore {thin[0]} if it stands "
-                "for pixels that are not labelled."
+                f"value {name(thin[0])} is a thin line everywhere and is learned as a class; --ignore {name(thin[0])} "
+                "if it stands for pixels that are not labelled."
             )
 
 
-def _are_objects(contents, everything, alike=False):
-    """Whether the values of labels number objects: each one connected part, running on, different from file to file.
+def _look_for_blur(read, everything, name, in_colour, finding):
+    """Add a problem where values are those that JPEG or smoothing makes out of classes."""
+    low, high = min(everything), max(everything)
+    if not in_colour and high - low < LEAST_SPREAD:
+        return
+    fix = "save the labels as they were drawn, or name all values in dataset.json if they are classes"
+    highs = {max(content.counts, default=0) for content in read.values()} - {0}
+    if not in_colour and all(len({0} | set(content.counts)) <= 2 for content in read.values()):
+        if min(highs) >= LEAST_SPREAD:
+            named = " and ".join(name(value) for value in sorted(highs)[:3])
+            text = f"each label holds two values, of which the higher differs by file ({named})"
+            finding.problems.append(f"{text}; write 0 and 255 in all of them, or name the values in dataset.json.")
+        return
+    shaped = [content for content in read.values() if content.parts]
+    even = frozenset().union(
+        *(content.cores if content.parts else content.counts for content in read.values())
+    ) & frozenset(everything)
+    seams = sorted(everything - even)
+    pixels = sum(content.counts.get(value, 0) for content in shaped for value in seams)
+    total = sum(sum(content.counts.values()) for content in read.values())
+    between = in_colour or (seams and min(even, default=high) < seams[0] and seams[-1] < max(even, default=low))
+    if len(seams) > 1 and len(even) > 1 and between and pixels < 0.2 * total:
+        named = ", ".join(map(name, seams[:4])) + " and more" * (len(seams) > 4)
+        finding.problems.append(f"values {named} are only seen as seams, as JPEG or smoothing makes them; {fix}.")
+        return
+    if in_colour:
+        return
+    groups = [[low]]
+    for value in sorted(everything)[1:]:
+        if value - groups[-1][-1] > (high - low) / 16:
+            groups.append([])
+        groups[-1].append(value)
+    crowded = [group for group in groups if len(group) > 1]
+    top = high in WHITE and len(groups[-1]) > 1 and high - groups[-1][0] <= 3
+    if (len(groups) > 2 and len(crowded) > 1) or (len(groups) > 1 and top):
+        named = ", ".join(f"{group[0]} to {group[-1]}" if len(group) > 1 else str(group[0]) for group in groups[:4])
+        finding.problems.append(
+            f"values lie in groups ({named}), as JPEG or smoothing leaves classes, and as objects of several kinds are "
+            f"numbered; {fix}, or train with --objects."
+        )
 
-    With `alike` whether they may number objects, though the values are the same in all files.
+
+def _are_objects(contents, everything, surely=True):
+    """Whether the values of labels number objects: each one connected part, different from file to file.
+
+    Not `surely`, they may number objects also if all files have the same ones, or there are few.
     """
     combinations, single, highest, runs_on = 0, 0, [], 0
     for content in contents:
@@ -281,10 +386,14 @@ def _are_objects(contents, everything, alike=False):
         if content.parts:
             combinations += len(numbers)
             single += sum(content.parts.get(value, 1) == 1 for value in numbers)
-    if not combinations or single < 0.8 * combinations or len(everything) < 4:
+    if not combinations or single < 0.8 * combinations:
         return False
     differ = len({frozenset(content.counts) for content in contents}) > 1
-    return len(everything) > MOST_CLASSES or ((differ or alike) and runs_on >= 0.9 * len(highest))
+    if not surely:
+        return True
+    running = runs_on >= 0.9 * len(highest) and len(everything) > 3
+    scattered = single >= 0.95 * combinations and len(everything) > 4
+    return len(everything) > MOST_CLASSES or (differ and (running or scattered))
 
 
 def _check_count(read, everything, finding):
@@ -373,6 +482,11 @@ def count_classes(content, classes):
     return pages
 
 
+def holds(content, value):
+    """Whether a label holds a value, or a colour, however it is read."""
+    return any(value in (labels.translate(own, content.palette, r) for r in labels.READINGS) for own in content.counts)
+
+
 def find_unknown(content, classes):
     """Values of a label, as read, that are none of the classes: list of int, rising."""
     read = {labels.translate(value, content.palette, classes.reading) for value in content.counts} - {classes.ignore}
@@ -380,7 +494,7 @@ def find_unknown(content, classes):
         return []
     # Where a value is ignored, a label of other values cannot be told from one that is ignored by mistake.
     two = len(classes.values) == 2 and classes.ignore is None
-    if two and (len(read) <= 2 or _is_two_valued(_translate(content, classes.reading, None))):
+    if two and (len(read) <= 2 or _find_ends(_translate(content, classes.reading, None), classes.reading == "colours")):
         return []
     return sorted(read - set(classes.values))
 
@@ -425,8 +539,8 @@ def are_parted(arrays):
         Classes, as from `classify`.
     """
     many, thick = [], []
-    for array in arrays[:: max(1, len(arrays) // LOOKED_AT)]:
-        white = array[:1024, :1024] == 1
+    for i in range(0, len(arrays), max(1, len(arrays) // LOOKED_AT)):
+        white = arrays[i][:1024, :1024] == 1
         numbered, count = ndimage.label(white)
         if not count:
             continue

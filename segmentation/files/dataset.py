@@ -6,17 +6,22 @@ Every problem is found at once, each with its file and its fix, before any work 
 from __future__ import annotations  # some fields have the names of the modules of their types
 
 import hashlib
+import os
 import re
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
+from tqdm import tqdm
 
-from segmentation.files import classes, description, folders, images, labels, pairing, scaling, splits
+from segmentation.files import classes, description, folders, images, labels, pairing, scaling, splits, storage
 
 PARTS = ("train", "val", "test")
 LARGEST_CROP = 256
-MOST_KEPT = 256  # files of a kind that are held decoded; of more, each is read when it is needed
+MANY = 200  # files, that take a while to look at
+READERS = min(4, os.cpu_count() or 1)
+LABELS = ("label", "mask", "gt", "groundtruth", "ground_truth", "annotation")  # what others call them
 FRACTION = 0.2  # of the sections, held out if nothing else is said
 
 
@@ -25,10 +30,11 @@ class Facts:
     """What a check has to know of an image or a label.
 
     `size` is (height, width), `pages` how many images the file holds, `channels` how many each has, `digests` are
-    fingerprints of the pages' pixels, None for a page of one value. Of an image `greys` are its `scaling.Greys`, of a
+    fingerprints of the pages' pixels, None for a page of one value. Of an image `greys` are its `scaling.Greys` and
+    `ends` its lowest and highest value, of a
     label `content` is its `labels.Content`. `notes` say what was left out of a file, `in_grey` that a picture in red,
     green and blue shows no colour. `array` is what was decoded, pages of pixels or a `labels.Label`, if it is to be
-    trained on.
+    trained on and was kept.
     """
 
     size: tuple
@@ -37,6 +43,7 @@ class Facts:
     dtype: str
     digests: tuple
     greys: scaling.Greys | None = None
+    ends: np.ndarray | None = None
     content: labels.Content | None = None
     notes: tuple = ()
     in_grey: bool = False
@@ -107,7 +114,7 @@ def survey(folder, keep=False, *, names=PARTS, ignore=None, objects=False, rule=
     ----------
     folder : path
     keep : bool
-        Whether to hold the arrays of train/ and val/, to be trained on.
+        Whether to keep the arrays of train/ and val/, to be trained on, as far as there is room (`storage.Store`).
     names : collection of str
         The parts to look at.
     ignore : int or None
@@ -127,8 +134,10 @@ def survey(folder, keep=False, *, names=PARTS, ignore=None, objects=False, rule=
         missing = f"{folder}: no such folder; a dataset is a folder with train/image and train/label in it."
         return Survey(folder, {name: Part(find_places(folder, name)) for name in PARTS}, problems=(missing,))
     parts = {name: Part(find_places(folder, name)) for name in PARTS}
+    _check_folders(folder, parts, found)
+    store = storage.Store() if keep else None
     for name in filter(names.__contains__, PARTS):
-        parts[name] = _look_at_part(folder, name, keep and name != "test", found)
+        parts[name] = _look_at_part(folder, name, store if name != "test" else None, found)
     described = description.Description({})
     try:
         described = description.read_description(folder)
@@ -156,6 +165,23 @@ def find_places(folder, name):
     return (part / "image" if inside else part), part / "label"
 
 
+def _check_folders(folder, parts, found):
+    """Problems with folders of test labels that are named otherwise, and notes on folders that are not read."""
+    for part in ("test", "val"):
+        inside = folder / part
+        for place in sorted(inside.iterdir()) if inside.is_dir() else []:
+            name = place.name.lower()
+            if place.is_dir() and name != "label" and name.rstrip("s") in LABELS:
+                text = f"is not read as labels; rename it to {parts[part].places[1]}, or take it away."
+                found.problems.append((place, text))
+            elif place.is_dir() and name != "image" and name.rstrip("s") == "image":
+                found.problems.append((place, f"is not read as images; rename it to {place.with_name('image')}."))
+    for place in sorted(folder.iterdir()):
+        other = place.is_dir() and place.name[0] != "." and place.name not in PARTS
+        if other and any((place / name).is_dir() for name in ("image", "images")):
+            found.notes.append((place, f"is not read: only {', '.join(PARTS)} are."))
+
+
 def _gather(sentences):
     """Sentences out of (file, text): those that differ only in numbers, and in what is in brackets, become one."""
     alike = {}
@@ -172,8 +198,8 @@ def _gather(sentences):
         yield f"{file}: {text}{more}"
 
 
-def _look_at_part(folder, name, keep, found):
-    """The `Part` of a name, with its problems added to the `Findings`."""
+def _look_at_part(folder, name, store, found):
+    """The `Part` of a name, with its problems added to the `Findings`; arrays are kept in `store`, if there is one."""
     places = find_places(folder, name)
     if name != "train" and not (folder / name).is_dir():
         return Part(places)
@@ -189,19 +215,46 @@ def _look_at_part(folder, name, keep, found):
         if name == "test" and place.name == "image":
             strays = [file for file in place.parent.iterdir() if images.find_suffix(file) in folders.SUFFIXES]
             found.notes += [(file, f"is left out: the test images are those in {place}.") for file in sorted(strays)]
-        for file in files.values():
-            try:
-                facts = _look_at_label(file) if masks else _look_at_image(file)
-            except ValueError as error:
+        for file, facts in _look_at_each(files.values(), _look_at_label if masks else _look_at_image, store):
+            if isinstance(facts, ValueError):
                 part.facts[file] = None
-                found.problems.append(_split_message(file, error))
+                found.problems.append(_split_message(file, facts))
                 continue
-            part.facts[file] = facts if keep and len(files) <= MOST_KEPT else replace(facts, array=None)
+            part.facts[file] = facts
             found.notes += [(file, note) for note in facts.notes]
         if name != "test" and not files:
             found.problems.append((place, f"no images in it ({', '.join(folders.SUFFIXES)})."))
     _pair(part, name, found)
     return part
+
+
+def _look_at_each(files, look, store):
+    """Look at files, a few at once, since decoders let other threads run: yields (file, `Facts` or ValueError)."""
+
+    def look_at(file):
+        try:
+            facts = look(file)
+        except ValueError as error:
+            return file, error
+        return file, replace(facts, array=_keep(facts.array, store) if store else None)
+
+    files = list(files)
+    with (
+        ThreadPoolExecutor(READERS) as threads,
+        tqdm(total=len(files), desc="Reading", unit="file", leave=False, disable=len(files) < MANY) as bar,
+    ):
+        for first in range(0, len(files), 4 * READERS):  # a few at a time: what is looked at is held in memory
+            for looked_at in threads.map(look_at, files[first : first + 4 * READERS]):
+                bar.update()
+                yield looked_at
+
+
+def _keep(array, store):
+    """What a file holds, pages of pixels or a `labels.Label`, as `storage.Store` keeps it."""
+    if not isinstance(array, labels.Label):
+        return store.keep(array)
+    numbers = store.keep(array.numbers)
+    return None if numbers is None else replace(array, numbers=numbers)
 
 
 def _split_message(file, error):
@@ -219,8 +272,9 @@ def _look_at_image(file):
         pages=len(pages),
         channels=pages.shape[3] if pages.ndim == 4 else 1,
         dtype=str(pages.dtype),
-        digests=tuple(map(_digest, pages)),
+        digests=tuple(map(_digest, images.to_grey(pages))),
         greys=scaling.survey(pages),
+        ends=np.array([pages.min(), pages.max()], pages.dtype),
         notes=tuple(f"{note}." for note in raster.notes),
         in_grey=pages.ndim == 4 and images.to_grey(pages).ndim == 3,
         array=pages,
@@ -256,10 +310,16 @@ def read_label(file, facts):
 
 
 def _digest(array):
-    """A fingerprint of an array's values; None if they are all one, as in a blank tile."""
-    if array.min() == array.max():
+    """A fingerprint of an array's values, whatever their type; None if they are all one, as in a blank tile."""
+    low, high = array.min(), array.max()
+    if low == high:
         return None
-    return hashlib.sha256(np.ascontiguousarray(array, dtype=np.float64)).hexdigest()
+    plain = array.dtype.kind == "u" or (low >= 0 and high <= 65535 and not np.any(array % 1))
+    dtype = np.float64 if not plain or high > 65535 else np.uint16 if high > 255 else np.uint8
+    fingerprint = hashlib.sha256()
+    for row in array:
+        fingerprint.update(np.ascontiguousarray(row, dtype=dtype))
+    return fingerprint.hexdigest()
 
 
 def _pair(part, name, found):
@@ -322,14 +382,19 @@ def _check_images(parts, found):
             found.problems += [
                 (file, f"{text}; save all images, also those of test/, alike.") for file in kinds[channels]
             ]
-    trained = {}
+    seen = {}
     for name, file, facts in every:
-        for digest in facts.digests:
-            if name == "train" and digest:
-                trained.setdefault(digest, file)
-            elif digest in trained:
-                found.problems.append((file, f"is the training image {trained[digest]} again; remove one of the two."))
-                break
+        for digest in filter(None, facts.digests):
+            first, other = seen.setdefault(digest, (name, file))
+            if (first, other) == (name, file):
+                continue
+            if name == "train":  # which may be meant, to weigh it more, but not where one of them is held out
+                found.warnings.append((file, f"is the image {other} again: if one is held out, its scores say little."))
+            elif first == "train":
+                found.problems.append((file, f"is the training image {other} again; remove one of the two."))
+            elif first != name:
+                found.warnings.append((file, f"is the image {other} again."))
+            break
 
 
 def _name_kind(channels):
@@ -360,8 +425,11 @@ def _find_classes(folder, parts, described, ignore, objects, found):
         }
     if not contents:
         return None
-    ignore = described.ignore if ignore is None else ignore
+    given, ignore = ignore, described.ignore if ignore is None else ignore
     finding = classes.find_classes(contents, described.values, ignore, objects)
+    if given is not None and not any(classes.holds(content, given) for content in contents.values()):
+        value = labels.name_value(given, given > classes.HIGHEST)
+        found.warnings.append((place, f"no label holds {value}, which is to be ignored."))
     for kept, sentences in (
         (found.problems, finding.problems),
         (found.notes, finding.notes),
@@ -413,11 +481,10 @@ def find_classes(label_files, mask_files, folder, ignore=None, objects=False):
     finding = classes.find_classes(contents, described.values, ignore, objects)
     masks = {file: labels.survey(labels.read_label(file)) for file in mask_files.values()}
     if finding.classes and len(finding.classes.values) == 2 and not (described.values or objects):
-        written = set().union(*(content.counts for content in masks.values())) - {0, 255}
-        others = written - set(finding.classes.values)
-        if others and 2 < len(written | {0}) <= classes.MOST_CLASSES:
+        written = set().union(*(content.counts for content in masks.values()))
+        if written - {0, 255} - set(finding.classes.values) and 2 < len(written) <= classes.MOST_CLASSES:
             # The labels lack a class that the masks have.
-            chosen = tuple(sorted(written | set(finding.classes.values)))
+            chosen = tuple(sorted((written - {255}) | set(finding.classes.values)))
             known = replace(finding.classes, values=chosen, names=tuple(map(str, chosen)))
             finding = replace(finding, classes=known)
     values = set().union(*(content.counts for content in contents.values())) - {ignore}
@@ -425,6 +492,16 @@ def find_classes(label_files, mask_files, folder, ignore=None, objects=False):
         (value,) = values
         chosen = (0, value or 255)
         finding = classes.Finding(classes.Classes(chosen, tuple(map(str, chosen)), ignore=ignore), [], [], [])
+    if finding.classes and len(finding.classes.values) > 2 and masks:
+        known = set(finding.classes.values)
+        found = {
+            labels.translate(value, c.palette, finding.classes.reading) for c in masks.values() for value in c.counts
+        }
+        if found - known and not found & known - {min(known)}:
+            file, text = next(iter(mask_files.values())), ", ".join(map(str, sorted(found - known)[:4]))
+            raise ValueError(
+                f"{file}: masks hold {text}, labels other values; write masks in the values of the labels."
+            )
     if finding.classes is None:
         raise ValueError(f"{folder}: {finding.problems[0]}")
     counted = [page for content in contents.values() for page in classes.count_classes(content, finding.classes)]
@@ -444,6 +521,11 @@ def _choose_scaling(parts, rule, found):
         found.problems.append((None, str(error)))
         return None
     found.notes.append((None, scaling.describe(chosen)))
+    if all(np.array_equal(one.low, one.high) for one in greys.values()):
+        found.problems.append((part.places[0], "all images are blank; each has one value everywhere."))
+    outlier = scaling.describe_outlier(list(greys.values()))
+    if outlier:
+        found.warnings.append((part.places[0], outlier))
     for file, one in greys.items():
         if str(one.dtype) != chosen.dtype and chosen.rule != "dtype":  # which is chosen if each fills its own range
             text = f"is {one.dtype}, other training images are {chosen.dtype}; save all of them alike."
@@ -451,6 +533,11 @@ def _choose_scaling(parts, rule, found):
     for other in ("val", "test"):
         for file in parts[other].images.values():
             facts = parts[other].facts[file]
+            try:
+                scaling.check(facts.ends if facts else np.zeros(1, np.uint8), chosen, file)
+            except ValueError as error:
+                found.problems.append(_split_message(file, error))
+                continue
             difference = scaling.find_difference(facts.greys, chosen) if facts else ""
             if difference and len(chosen.low) == facts.channels:
                 found.warnings.append((file, f"has other grey values than the training images: {difference}."))
@@ -529,6 +616,8 @@ def _check_classes(found, training, held_out):
     place, fix = found.parts["train"].places[1], "change the order of the files, or --validation-fraction, or give val/"
     if not np.ndim(here) or not np.ndim(there):
         return []
+    if not np.sum(there):
+        return [f"{place}: what is held out has no labelled pixel to be scored by; {fix}."]
     missing = [name for name, pixels in zip(known.names, here, strict=True) if not pixels]
     if not missing or (len(known.values) > 2 and not sum(there[known.names.index(name)] for name in missing)):
         return []

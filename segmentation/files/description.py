@@ -45,7 +45,10 @@ def read_description(folder):
         raise ValueError(f"{file}: cannot be read as JSON ({' '.join(str(error).split())}).") from None
     if not isinstance(content, dict):
         raise ValueError(f'{file}: expected {{"labels": {{"background": 0, "vessel": 255}}}}, found no such names.')
+    content = {name.lower(): value for name, value in content.items()}
     values = _read_labels(content.get("labels", {}), file)
+    for name in [name for name in values if name.lower() == IGNORE]:
+        values[IGNORE] = values.pop(name)
     ignore = values.pop(IGNORE, None)
     if len(set(values.values())) < len(values) or ignore in values.values():
         raise ValueError(f"{file}: two labels have one value; give each its own.")

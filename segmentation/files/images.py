@@ -3,6 +3,7 @@
 What cannot be read as it was meant is refused in one sentence, never guessed in silence. One reader for all formats.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 import imagecodecs
@@ -36,7 +37,7 @@ def read_raster(file):
         raster = READERS.get(suffix, _read_picture)(file)
         if not raster.pages.size:
             raise rasters.Refusal("holds no pixels; save it again.")
-        return rasters.Raster(_to_plain(raster.pages), _to_plain(raster.alpha), raster.palette, raster.notes)
+        return replace(raster, pages=_to_plain(raster.pages), alpha=_to_plain(raster.alpha))
     except rasters.Refusal as error:
         raise ValueError(f"{file}: {error}") from None
     except Exception as error:  # a damaged file may raise anything in a decoder

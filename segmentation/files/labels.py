@@ -37,7 +37,8 @@ class Label:
 def read_label(file):
     """Read a `Label`.
 
-    The alpha channel of a picture of one colour is its label; any other alpha channel is left out.
+    The alpha channel of a picture of one colour is its label. In others what is transparent is 0, whatever colour it
+    hides. Channels that lie one after the other in a TIFF are pages, as no program writes a label's colours so.
 
     Raises
     ------
@@ -46,13 +47,24 @@ def read_label(file):
     """
     raster = images.read_raster(file)
     pages, palette, notes = raster.pages, {}, raster.notes
-    if raster.alpha is not None and _is_plain(raster):
+    if raster.planes:
+        pages = np.moveaxis(pages, -1, 1).reshape(-1, *pages.shape[1:3])
+        notes = tuple(note.replace("read as channels", "read as pages, each a label") for note in notes)
+    elif raster.alpha is not None and _is_plain(raster):
         pages, notes = raster.alpha, (*notes, "its alpha channel is read as the label")
+    elif raster.alpha is not None and raster.palette is None:
+        shown = (raster.alpha > 0)[..., np.newaxis] if pages.ndim == 4 else raster.alpha > 0
+        if np.any(pages * ~shown):
+            notes = (*notes, "its transparent pixels are read as 0, whatever colour they hide")
+        pages = pages * shown
     elif raster.palette is not None:
         used = np.unique(pages).tolist()
         palette = {i: int(to_code(*raster.palette[i].tolist())) for i in used if i < len(raster.palette)}
     if pages.dtype.kind == "f":
-        if not np.isfinite(pages).all() or np.any(pages % 1):
+        if not np.isfinite(pages).all():
+            fix = "write a number in their place, and give it as --ignore if they are not labelled"
+            raise ValueError(f"{file}: holds values that are no finite numbers (NaN or infinite); {fix}.")
+        if np.any(pages % 1) or np.abs(pages).max() > 2**53:
             raise ValueError(f"{file}: its values are no whole numbers; a label holds one number a class.")
         pages = pages.astype(np.int64)
     if pages.dtype.kind == "u" and pages.dtype.itemsize == 8:
@@ -60,7 +72,7 @@ def read_label(file):
     if pages.ndim == 4:
         if pages.shape[3] != 3:
             raise ValueError(f"{file}: has {pages.shape[3]} channels; a label has one number, or colour, a pixel.")
-        if pages.dtype == np.uint16:
+        if pages.dtype == np.uint16 and pages.max() > 255:
             pages = pages >> 8
         return Label(to_code(*np.moveaxis(pages.astype(np.int64), -1, 0)), in_colour=True, notes=notes)
     return Label(pages, palette, notes=notes)
@@ -96,11 +108,11 @@ def survey(label):
     counts = dict(sum(map(Counter, pages), Counter()))
     if len(counts) <= 2:
         return Content(counts, pages, label.palette, label.in_colour)
-    page = max(label.numbers, key=lambda numbers: len(np.unique(numbers)))
+    page = label.numbers[max(range(len(pages)), key=lambda i: len(pages[i]))]
     step = int(np.ceil(np.sqrt(page.size / MOST_PIXELS)))
     page = page[::step, ::step]
     near = (int(page.max()) - int(page.min())) // NEAR
-    cores = _find_even(page, CORE, near)
+    cores = _find_even_colours(page) if label.in_colour else _find_even(page, CORE, near)
     values, page = np.unique(page, return_inverse=True)
     connected = measure.label(page, background=-1, connectivity=2)
     first = np.unique(connected, return_index=True)[1]
@@ -117,9 +129,25 @@ def _find_even(page, side, near):
     return frozenset(np.unique(page[inside][highest - lowest <= near]).tolist())
 
 
+def _find_even_colours(page):
+    """The same of squares of `CORE` pixels for colours, whose red, green and blue all have to differ little."""
+    half = CORE // 2
+    inside = np.s_[half : page.shape[0] - half, half : page.shape[1] - half]
+    even = np.ones(page.shape, bool)
+    for shift in (16, 8, 0):
+        channel = page >> shift & 255
+        even &= ndimage.maximum_filter(channel, CORE) - ndimage.minimum_filter(channel, CORE) <= 255 // NEAR
+    return frozenset(np.unique(page[inside][even[inside]]).tolist())
+
+
 def _count(numbers):
     """Pixels by value: dict of int."""
-    return dict(zip(*(part.tolist() for part in np.unique(numbers, return_counts=True)), strict=True))
+    if numbers.dtype not in (np.uint8, np.uint16):
+        return dict(zip(*(part.tolist() for part in np.unique(numbers, return_counts=True)), strict=True))
+    counts = np.zeros(np.iinfo(numbers.dtype).max + 1, np.int64)
+    for rows in np.array_split(numbers, numbers.size // MOST_PIXELS + 1):  # bincount takes eight bytes a pixel
+        counts += np.bincount(rows.ravel(), minlength=len(counts))
+    return {value: int(counts[value]) for value in np.flatnonzero(counts).tolist()}
 
 
 def choose_reading(contents, named=()):
@@ -145,6 +173,8 @@ def choose_reading(contents, named=()):
     consistent = all(len(found) == 1 for found in colours.values())
     if not in_colour and consistent and len(codes) < max(len(colours), 1):
         return "values"  # there is no palette, or one that tells nothing apart
+    if any(value > 65535 for value in named) and not in_colour:
+        return "colours"  # as the owner names them
     in_greys = all(_to_grey(code) is not None for code in codes)
     indices = set().union(*(content.counts for content in contents))
     if not in_colour and consistent and (not in_greys or (named and indices <= set(named))):
@@ -176,6 +206,9 @@ def translate_label(label, reading):
     """The numbers of a `Label`, as a way of reading has them: integers (pages, height, width)."""
     if reading == "values" or (reading == "greys" and not label.palette and not label.in_colour):
         return label.numbers
+    if label.numbers.dtype in (np.uint8, np.uint16):
+        table = [translate(value, label.palette, reading) for value in range(int(label.numbers.max()) + 1)]
+        return np.array(table, np.int64)[label.numbers]
     values, inverse = np.unique(label.numbers, return_inverse=True)
     table = np.array([translate(value, label.palette, reading) for value in values.tolist()], np.int64)
     return table[inverse].reshape(label.numbers.shape)

@@ -6,6 +6,7 @@ Nor is p2_s0 the label of p1_s0.
 """
 
 import random
+import re
 import unicodedata
 from collections import Counter, defaultdict
 from dataclasses import dataclass, replace
@@ -150,6 +151,7 @@ def _list_forms(images, labels):
         ("", str),
         ("their Unicode forms differ", _compose),
         ("upper and lower case differ", _fold),
+        ("leading zeros of numbers differ", _strip_zeros),
     ):
         both = [{stem: change(stem) for stem in stems} for stems in (images, labels)]
         # Stems of one side that fall together are told apart by what this form leaves out.
@@ -164,6 +166,10 @@ def _compose(stem):
 
 def _fold(stem):
     return _compose(_compose(stem).casefold())
+
+
+def _strip_zeros(stem):
+    return re.sub(r"(?<!\d)0+(?=\d)", "", _fold(stem))
 
 
 def _pair_equal(difference, images, labels):

@@ -14,13 +14,15 @@ class Raster:
     `pages` is an array (pages, height, width) or (pages, height, width, channels), of two channels or more, of the
     file's own dtype (uint8 0 and 255 for bits). `alpha` is an array (pages, height, width), only where the file says
     that a channel is alpha. If there is a `palette`, uint8 (colours, 3), `pages` are its indices. `notes` are sentences
-    on what was left out or guessed, without the file's name.
+    on what was left out or guessed, without the file's name. `planes` says that the channels lie one after the other in
+    the file, as the slices of a stack do that was saved without a word on its axes.
     """
 
     pages: np.ndarray
     alpha: np.ndarray | None = None
     palette: np.ndarray | None = None
     notes: tuple = ()
+    planes: bool = False
 
 
 class Refusal(ValueError):

@@ -15,8 +15,10 @@ DATASET_PERCENTILES = 0.1, 99.9  # of all training images together
 SLIVER = 0.3  # of the range of a dtype; what fills less is scaled by the dataset
 EXPOSURES = 2  # how many times the range of bright images is that of dim ones, to be scaled one by one
 BEYOND = -1, 3  # what lies farther outside the range, such as a hot pixel, is cut off
-MOST_PIXELS = 2**22  # that a range is found from
-SAMPLE = 2**12  # pixels that an image adds to the range of its dataset
+MOST_PIXELS = 2**22  # that the range of an image is found from
+SURVEYED = 2**18  # the same, where images are only compared
+OUTLYING, FAR = 0.001, 3  # share of pixels and distance, in ranges of all others, of a value that means something else
+SAMPLE, SAMPLES = 2**12, 2**22  # pixels that an image adds to the range of its dataset, and those of all of them
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ class Greys:
 
 def survey(pages):
     """The `Greys` of images, each (height, width) or (height, width, channels), or what is indexed like one."""
-    every = [_thin(page, MOST_PIXELS) for page in pages]
+    every = [_thin(page, SURVEYED // len(pages) + 1) for page in pages]
     ranges = np.concatenate(every)
     low, high = np.percentile(ranges, IMAGE_PERCENTILES, axis=0)
     sample = np.concatenate([_thin(page, SAMPLE // len(pages) + 1) for page in pages])
@@ -86,6 +88,11 @@ def choose(greys, rule=None):
     ValueError
         If the rule is "dtype" and the images have no range by it.
     """
+    greys = _thin_samples(greys)
+    outlier = _find_outlier(greys)
+    if outlier:
+        greys = [replace(one, sample=one.sample[np.all(one.sample != outlier[0], axis=1)]) for one in greys]
+        greys, rule = [one for one in greys if len(one.sample)], rule or "dataset"
     counts = {}
     for one in greys:
         counts[str(one.dtype)] = counts.get(str(one.dtype), 0) + 1
@@ -112,6 +119,43 @@ def choose(greys, rule=None):
     if rule == "image":
         least = _to_tuple(np.min([one.high - one.low for one in greys], axis=0) / 2)
     return Scaling(rule, _to_tuple(low), _to_tuple(high), least, dtype)
+
+
+def _find_outlier(greys):
+    """A value far outside all others that many pixels have, such as one for missing data: (value, share), or None.
+
+    Of 8 bits there is none, in which no value is far from others.
+    """
+    if any(one.dtype == np.uint8 for one in greys):
+        return None
+    sample = np.concatenate([one.sample for one in greys]).astype(np.float64)
+    for values, value in ((sample.min(axis=1), sample.min()), (sample.max(axis=1), sample.max())):
+        share, others = float(np.mean(values == value)), values[values != value]
+        if not OUTLYING <= share < 1 or len(others) < SAMPLE // 16:
+            continue
+        low, high = np.percentile(others, DATASET_PERCENTILES)
+        if high > low and min(abs(low - value), abs(high - value)) > FAR * (high - low):
+            return value, share
+    return None
+
+
+def describe_outlier(greys):
+    """A sentence on a value far outside all others, such as one for missing data; empty if there is none."""
+    found = _find_outlier(_thin_samples(greys))
+    if found is None:
+        return ""
+    value, share = found
+    return (
+        f"{share:.1%} of the pixels have the value {value:.6g}, far outside all others; it is left out of the range by "
+        "which images are scaled. If it stands for missing data, give these pixels a value of their own in the labels "
+        "and ignore it."
+    )
+
+
+def _thin_samples(greys):
+    """`Greys` with fewer pixels each, if they are very many."""
+    step = len(greys) * SAMPLE // SAMPLES + 1
+    return [replace(one, sample=one.sample[::step]) for one in greys]
 
 
 def _fill_range(greys):

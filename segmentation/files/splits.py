@@ -1,8 +1,10 @@
 """Which sections are trained on, and which are held out: a block, a part of their own, or whole groups."""
 
+import math
 import re
 
 GROUPINGS = ("folder", "prefix")
+SCORED = 2**24  # pixels of held-out sections, at most, that are scored after each epoch
 
 
 def split_sections(found, fraction, group_by=None):
@@ -24,6 +26,13 @@ def split_sections(found, fraction, group_by=None):
         return sections, found.parts["val"].list_sections()
     training, held_out = hold_out([stem for stem, *_ in sections], fraction, group_by, found.parts["train"].places[0])
     return [sections[i] for i in training], [sections[i] for i in held_out]
+
+
+def thin(found, sections):
+    """Sections, evenly spread, that have no more than `SCORED` pixels together, or one: a list like `sections`."""
+    sizes = {file: facts.size for part in found.parts.values() for file, facts in part.facts.items() if facts}
+    pixels = sum(min(math.prod(sizes[file]), SCORED) for _, file, _, _ in sections)
+    return sections[:: math.ceil(pixels / SCORED)] if pixels else sections
 
 
 def hold_out(stems, fraction, group_by=None, place="train/image"):

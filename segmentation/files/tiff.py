@@ -54,7 +54,8 @@ def read_tiff(file):
             if array.dtype == bool:  # what tifffile writes if it is not told otherwise
                 notes.append("its bits are WhiteIsZero: 0 is read as white, as viewers show it")
         array, alpha = (rasters.turn(part, _find_orientation(page)) for part in (array, alpha))
-        return rasters.Raster(array, alpha, _find_palette(page), tuple(notes))
+        planes = page.planarconfig == APART and array.ndim == 4
+        return rasters.Raster(array, alpha, _find_palette(page), tuple(notes), planes)
 
 
 # Opening
@@ -311,7 +312,9 @@ def _arrange(array, axes):
         found = " and ".join(f"{axes[i]} of {array.shape[i]}" for i in channels)
         fix = "save each image of it as a file of its own"
         raise rasters.Refusal(f"has more than one axis of channels, {found}; {fix}.")
+    # Times before slices, whatever their order in the file, so that an image and its label agree.
     others = [i for i in range(array.ndim) if i not in (height, width, *channels)]
+    others.sort(key=lambda i: {"T": 0, "Z": 2}.get(axes[i], 1) if "T" in axes and "Z" in axes else 0)
     array = array.transpose(*others, height, width, *channels)
     return array.reshape(-1, *array.shape[len(others) :])
 

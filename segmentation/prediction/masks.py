@@ -132,10 +132,13 @@ def write_masks(
                 if probability:
                     maps[i][outer] = part[inner]
         (out / stem).parent.mkdir(parents=True, exist_ok=True)
+        single, stack = (out / f"{stem}{folders.PREDICTED}{suffix}" for suffix in (".png", ".tif"))
         if len(pages) > 1:
-            writing.write_stack(out / f"{stem}{folders.PREDICTED}.tif", masks, like=file)
+            writing.write_stack(stack, masks, like=file)
+            single.unlink(missing_ok=True)  # of an earlier image of that name
         else:
-            writing.write_mask(out / f"{stem}{folders.PREDICTED}.png", masks[0], settings.palette)
+            writing.write_mask(single, masks[0], settings.palette)
+            stack.unlink(missing_ok=True)
         if probability:
             writing.write_probability(out / f"{stem}{folders.PROBABILITY}.tif", maps, like=file)
     notes = [f"{found[0]}: {note}{f', as in {len(found)} files' * (len(found) > 1)}." for note, found in noted.items()]

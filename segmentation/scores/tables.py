@@ -91,6 +91,8 @@ def score_folder(mask_folder, label_folder, known):
     sections = {}
     for stem, file in label_files.items():
         label, mask = classes.classify(labels.read_label(file), known), read_mask(files[stem], known)
+        if len(mask) != len(label):
+            raise ValueError(f"{files[stem]}: has {len(mask)} pages, its label {file} has {len(label)}.")
         if mask.shape != label.shape:
             raise ValueError(f"{files[stem]}: its size {mask.shape[1:]} is not that of {file}, {label.shape[1:]}.")
         for page in range(len(label)):
@@ -108,6 +110,9 @@ def find_masks(mask_folder, label_folder):
         raise ValueError(f"{label_folder}: no labels in this folder.")
     found = folders.find_images(mask_folder, masks=True)
     written = {stem.removesuffix(folders.PREDICTED): f for stem, f in found.items() if stem.endswith(folders.PREDICTED)}
+    of_dataset = (Path(mask_folder).resolve().parent / "train").is_dir()
+    if not written and of_dataset and Path(label_folder).resolve().parent == Path(mask_folder).resolve():
+        raise ValueError(f"{mask_folder}: no masks in it, *{folders.PREDICTED}.png; the images there are none.")
     masks = written or found
     paired = pairing.pair(list(masks), list(label_files))
     if paired.orphans:

@@ -101,6 +101,7 @@ def _lock(run):
 
 def close_run(run, arguments, **facts):
     """Write down what a run has come to, and that it has ended: `find_latest` finds it from now on."""
+    facts = {"trained_on": read_summary(run).get("trained_on", {}), **facts}
     _write_summary(run, arguments, **facts, ended=_format_time(datetime.now(UTC)))
     if run in LOCKS:
         os.close(LOCKS.pop(run))
@@ -157,8 +158,21 @@ def _to_text(arguments):
     return {name: str(value) if isinstance(value, Path) else value for name, value in arguments.items()}
 
 
-def find_differences(run, arguments):
-    """Problems with resuming a run with other arguments than its own; data, run and out may be others."""
+def find_differences(run, arguments, trained_on):
+    """Problems with resuming a run with other arguments than its own, or other data than its own.
+
+    Parameters
+    ----------
+    run : Path
+    arguments : dict
+        Of these data, run and out may be others.
+    trained_on : dict of str
+        What is known of the data, such as their classes, as `open_run` was given it.
+
+    Returns
+    -------
+    list of str
+    """
     if not (run / "last.keras").is_file():
         return [f"{run}: no finished epoch to resume from; start the run without --resume."]
     given = _to_text(arguments)
@@ -166,6 +180,10 @@ def find_differences(run, arguments):
         f"--{name.replace('_', '-')} {arguments[name]}: the run in {run} has {value}; leave it out, or start a new run."
         for name, value in read_arguments(run).items()
         if name not in ("data", "run", "out") and given.get(name) != value
+    ] + [
+        f"{arguments['data']}: its {name} are not those that the run in {run} was begun with, {value}; start a new run."
+        for name, value in read_summary(run).get("trained_on", {}).items()
+        if trained_on.get(name) != value
     ]
 
 
