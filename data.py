@@ -16,7 +16,7 @@ import math
 import os
 import sys
 import threading
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import keras
@@ -61,7 +61,7 @@ class Pairs:
     labels: list
     classes: classes.Classes
     scaling: scaling.Scaling
-    pixels: list
+    pixels: list = field(default_factory=list)
 
 
 def read_pairs(folder):
@@ -145,7 +145,7 @@ def split(pairs, fraction, group_by=None):
             labels=storage.Lazy(pairs.labels.__getitem__, part)
             if isinstance(pairs.labels, storage.Lazy)
             else [pairs.labels[i] for i in part],
-            pixels=[pairs.pixels[i] for i in part],
+            pixels=[pairs.pixels[i] for i in part] if pairs.pixels else [],
         )
         for part in parts
     )

@@ -94,7 +94,9 @@ def main(argv=None):
             with tempfile.TemporaryDirectory(dir=scratch) as inner:
                 source, out = Path(inner) / "source.zarr", Path(inner) / "out.zarr"
                 write_volume(source, max(1, round(size * 1e9 / arguments.side**2)), arguments.side)
-                seconds, memory = large.measure_memory(source, "--out", out, "--model", scratch / "small.keras")
+                seconds, memory = large.measure_memory(
+                    "predict", source, "--no-flips", "--out", out, "--model", scratch / "small.keras"
+                )
             print(f"{size} GB: {seconds:.0f} s, at most {memory:.2f} GiB")
     return 0
 

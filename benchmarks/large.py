@@ -22,10 +22,10 @@ from segmentation import arguments
 from segmentation.prediction import masks, tiling
 
 REPOSITORY = Path(__file__).parent.parent
-# predict.py, and what Linux says of its memory in the end; `ru_maxrss` would count that of the process that started it.
+# A command, and what Linux says of its memory in the end; `ru_maxrss` would count that of the process that started it.
 WEIGH = """
-import pathlib, sys, predict
-status = predict.main(sys.argv[1:])
+import importlib, pathlib, sys
+status = importlib.import_module(sys.argv[1]).main(sys.argv[2:])
 print(pathlib.Path("/proc/self/status").read_text())
 sys.exit(status)
 """
@@ -61,16 +61,9 @@ def compare_speed(network, side, whole):
     return side**2 / 1e6 / (len(seconds) * np.median(seconds)), np.median(pieces)
 
 
-def measure_memory(images, *options):
-    """Seconds and gibibytes at most that predict.py takes without flips, in a process of its own.
-
-    Parameters
-    ----------
-    images : Path
-    *options
-        More arguments of predict.py.
-    """
-    command = [str(part) for part in (sys.executable, "-c", WEIGH, images, "--no-flips", *options)]
+def measure_memory(command, *arguments):
+    """Seconds and gibibytes at most that a command such as "predict" takes, in a process of its own."""
+    command = [str(part) for part in (sys.executable, "-c", WEIGH, command, *arguments)]
     start = time.perf_counter()
     done = subprocess.run(command, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True, check=True)
     seconds = time.perf_counter() - start
@@ -82,7 +75,7 @@ def measure_image(side):
     with tempfile.TemporaryDirectory() as folder:
         image = np.random.default_rng(0).integers(0, 255, (side, side), np.uint8)
         Image.fromarray(image).save(Path(folder) / "a.png", compress_level=1)
-        return measure_memory(Path(folder) / "a.png", "--model", arguments.PRETRAINED)
+        return measure_memory("predict", Path(folder) / "a.png", "--no-flips", "--model", arguments.PRETRAINED)
 
 
 def main(argv=None):

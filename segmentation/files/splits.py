@@ -4,7 +4,7 @@ import math
 import re
 
 GROUPINGS = ("folder", "prefix")
-SCORED = 2**24  # pixels of held-out sections, at most, that are scored after each epoch
+SCORED = 2**23  # pixels of held-out sections, at most, that are scored after each epoch
 
 
 def split_sections(found, fraction, group_by=None):
