@@ -115,6 +115,14 @@ def test_many_images_are_timed_and_weighed(capsys):
     assert "3 images of 3: " in capsys.readouterr().out
 
 
+def test_a_training_set_is_made_checked_and_weighed(tmp_path, capfd):
+    options = ["--batch-size", "2", "--width", "4", "--depth", "2", "--steps-per-epoch", "2"]
+    many.measure_training(5, tmp_path, size=(64, 80), options=options)
+    printed = capfd.readouterr().out
+    assert "data.py, 5 images: " in printed and "main.py, 5 images: " in printed
+    assert len(list((tmp_path / "train" / "label").iterdir())) == 5
+
+
 def test_waiting_for_data_is_told_from_sharing_cores(sections, capsys):
     assert loading.main(["--data", str(sections), "--crop", "32", "--width", "2", "--steps", "2", "--turns", "1"]) == 0
     printed = capsys.readouterr().out

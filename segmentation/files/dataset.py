@@ -267,16 +267,17 @@ def _look_at_image(file):
     raster = images.read_raster(file)
     pages = images.to_pages(raster)
     scaling.check(pages, None, file)
+    greys = images.to_grey(pages)
     return Facts(
         size=pages.shape[1:3],
         pages=len(pages),
         channels=pages.shape[3] if pages.ndim == 4 else 1,
         dtype=str(pages.dtype),
-        digests=tuple(map(_digest, images.to_grey(pages))),
+        digests=tuple(map(_digest, greys)),
         greys=scaling.survey(pages),
         ends=np.array([pages.min(), pages.max()], pages.dtype),
         notes=tuple(f"{note}." for note in raster.notes),
-        in_grey=pages.ndim == 4 and images.to_grey(pages).ndim == 3,
+        in_grey=pages.ndim == 4 and greys.ndim == 3,
         array=pages,
     )
 
