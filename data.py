@@ -25,7 +25,7 @@ from keras._tf_keras.keras.preprocessing.image import ImageDataGenerator  # tens
 from scipy import ndimage
 
 from segmentation import arguments, devices, geometry
-from segmentation.files import classes, dataset, inventory, scaling, splits, storage
+from segmentation.files import checks, classes, dataset, inventory, scaling, splits, storage
 from segmentation.sources import convert, known
 from segmentation.training import borders
 
@@ -481,7 +481,7 @@ def check(options):
     found = dataset.survey(folder, ignore=options.ignore, objects=options.objects, rule=options.scaling)
     print(inventory.describe(found), *found.notes, sep="\n")
     print(*(f"Warning: {text}" for text in found.warnings), sep="\n", end="\n" * bool(found.warnings))
-    problems = dataset.find_problems(found)
+    problems = checks.find_problems(found)
     print(*problems or ["No problems found."], sep="\n", file=sys.stderr if problems else sys.stdout)
     return 2 if problems else 0
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import tifffile
 
 from segmentation import arguments, figures
-from segmentation.files import classes, dataset, folders, labels
+from segmentation.files import classes, folders, labels
 from segmentation.scores import isbi2012, tables
 from segmentation.training import runs
 
@@ -34,7 +34,7 @@ def parse_score(argv):
 def score(options):
     """Print the scores of each mask of a folder, and their means."""
     masks, label_files = tables.find_masks(options.masks, options.labels)
-    known, notes = dataset.find_classes(label_files, masks, options.labels, options.ignore, options.objects)
+    known, notes = tables.find_classes(label_files, masks, options.labels, options.ignore, options.objects)
     print(*notes, sep="\n", end="\n" * bool(notes))
     rows, known = tables.score_folder(options.masks, options.labels, known)
     print(tables.format_table({**rows, "mean": tables.mean_scores(rows.values())}))

@@ -20,7 +20,7 @@ import keras
 import data
 import model
 from segmentation import arguments, devices, figures, geometry
-from segmentation.files import dataset, description, folders, scaling, splits, writing
+from segmentation.files import checks, dataset, description, folders, scaling, splits, writing
 from segmentation.prediction import masks, networks
 from segmentation.scores import tables
 from segmentation.sources import known
@@ -56,7 +56,7 @@ def parse(argv):
     add("--border-weight", type=natural, default=0, help="w0 of narrow borders between cells; 10 in the paper")
     add("--border-sigma", type=positive, default=5, help="sigma in pixels, by which a border is narrow; 5 in the paper")
     how = "share of train/ held out, its last sections"
-    add("--validation-fraction", type=arguments.fraction, default=dataset.FRACTION, help=how)
+    add("--validation-fraction", type=arguments.fraction, default=checks.FRACTION, help=how)
     how = "hold out whole groups, such as patients: by folder, or by what comes before the last _, - or space of a name"
     add("--group-by", choices=splits.GROUPINGS, help=how)
     arguments.add_meaning(parser)
@@ -98,8 +98,8 @@ def load(options, group=devices.ALONE):
         options.data, keep=True, ignore=options.ignore, objects=options.objects, rule=options.scaling
     )
     fraction, group_by = options.validation_fraction, options.group_by
-    problems = dataset.find_problems(survey, fraction, options.crop, depth=options.depth, group_by=group_by)
-    options.crop = options.crop or dataset.find_crop(survey, options.depth)
+    problems = checks.find_problems(survey, fraction, options.crop, depth=options.depth, group_by=group_by)
+    options.crop = options.crop or checks.find_crop(survey, options.depth)
     problems += filter(None, map(writing.find_obstacle, filter(None, (options.run, options.out))))
     if options.crop % 2**options.depth:
         fits = max(options.crop // 2**options.depth, 1) * 2**options.depth

@@ -10,6 +10,7 @@ from pathlib import Path
 from segmentation import figures
 from segmentation.files import classes, dataset, folders, images, labels, scaling
 from segmentation.prediction import masks, networks
+from segmentation.scores import tables
 from segmentation.training import runs
 
 
@@ -23,7 +24,7 @@ def draw(folder, run, out):
     stem = next(iter(label_files))
     pixels = images.read_array(image_files[stem])
     image = scaling.scale(pixels, scaling.fit(settings.scaling, pixels))
-    known, _ = dataset.find_classes(label_files, {}, labels_folder)
+    known, _ = tables.find_classes(label_files, {}, labels_folder)
     (label,) = classes.classify(labels.read_label(label_files[stem]), known)
     mask = masks.to_mask(masks.predict(network, image, settings.turns), settings)
     out.mkdir(parents=True, exist_ok=True)

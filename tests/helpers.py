@@ -21,7 +21,7 @@ from PIL import Image
 import data
 from benchmarks import isbi2012
 from model import unet
-from segmentation.files import dataset, images, splits
+from segmentation.files import checks, dataset, images, splits
 from segmentation.training import callbacks
 
 REPOSITORY = Path(__file__).parent.parent
@@ -213,13 +213,13 @@ def write_pairs(
 def check(folder, **options):
     """The survey of a dataset, which has no problems."""
     found = dataset.survey(folder, keep=True, **options)
-    assert dataset.find_problems(found, 0.2, None, depth=2) == []
+    assert checks.find_problems(found, 0.2, None, depth=2) == []
     return found
 
 
 def find_problem(folder, **options):
     """The one problem of a dataset."""
-    (problem,) = dataset.find_problems(dataset.survey(folder, **options), 0.2, None, depth=2)
+    (problem,) = checks.find_problems(dataset.survey(folder, **options), 0.2, None, depth=2)
     return problem
 
 

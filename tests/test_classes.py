@@ -11,7 +11,7 @@ from PIL import Image
 import evaluate
 import main
 import predict
-from segmentation.files import classes, dataset, labels
+from segmentation.files import checks, classes, dataset, labels, meanings
 from segmentation.scores import tables
 
 VALUES = np.array([0, 3, 7], np.uint8)
@@ -54,7 +54,7 @@ def squares(request, tmp_path):
 
 def test_three_classes_from_files_to_scored_masks(squares, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    assert dataset.find_problems(dataset.survey(squares), 0.2, 32) == []
+    assert checks.find_problems(dataset.survey(squares), 0.2, 32) == []
     options = ["--steps-per-epoch", "30", "--learning-rate", "0.02"]
     assert main.main(["--data", str(squares), *SMALL, *options]) == 0
     scores = json.loads((tmp_path / "runs" / "squares" / "run.json").read_text())["scores"]["test"]
@@ -86,7 +86,7 @@ def test_three_classes_from_files_to_scored_masks(squares, tmp_path, monkeypatch
 
 def find_classes(*files):
     """What the labels in files mean."""
-    return classes.find_classes({file: labels.survey(labels.read_label(file)) for file in files}).classes
+    return meanings.find_classes({file: labels.survey(labels.read_label(file)) for file in files}).classes
 
 
 def read_classes(folder):

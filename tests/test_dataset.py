@@ -9,11 +9,11 @@ from helpers import save, write_bomb
 from PIL import Image
 
 import data
-from segmentation.files import dataset, inventory, splits
+from segmentation.files import checks, dataset, inventory, splits
 
 
 def problems(cells, fraction=0.2, crop=32):
-    return dataset.find_problems(dataset.survey(cells), fraction, crop)
+    return checks.find_problems(dataset.survey(cells), fraction, crop)
 
 
 def test_a_good_dataset_has_no_problems(cells):

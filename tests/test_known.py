@@ -10,7 +10,7 @@ from helpers import REPOSITORY, save
 from PIL import Image
 
 import data
-from segmentation.files import classes, dataset, labels
+from segmentation.files import checks, classes, dataset, labels
 from segmentation.sources import contents, convert, known
 
 SIZE = (32, 40)
@@ -290,7 +290,7 @@ def test_a_layout_of_two_classes_is_recognised_and_brought_into_ours(name, tmp_p
     stems, tested, said, rule = (WHITE_STEMS | NUMBERED_STEMS)[name]
     out, text = bring(name, tmp_path)
     found = dataset.survey(out)
-    assert not dataset.find_problems(found), name
+    assert not checks.find_problems(found), name
     assert not found.warnings
     expected = WHITE if name in WHITE_STEMS else PARTED
     trained = read_labels(found)
@@ -318,7 +318,7 @@ def test_the_validation_set_of_isic_is_held_out(tmp_path):
 
 def test_camvid_has_its_classes_and_its_void(tmp_path):
     found = dataset.survey(bring("camvid", tmp_path)[0])
-    assert not dataset.find_problems(found)
+    assert not checks.find_problems(found)
     assert (found.classes.ignore, len(found.classes.values), found.classes.names[3]) == (11, 11, "road")
     assert len(found.parts["val"].pairs) == len(found.parts["test"].pairs) == 1
 
@@ -326,7 +326,7 @@ def test_camvid_has_its_classes_and_its_void(tmp_path):
 def test_voc_keeps_its_palette_its_lists_and_its_void(tmp_path):
     out, text = bring("voc", tmp_path)
     found = dataset.survey(out)
-    assert not dataset.find_problems(found)
+    assert not checks.find_problems(found)
     assert (found.classes.ignore, found.classes.names[15]) == (255, "person")
     assert list(found.parts["val"].pairs) == ["2007_000003"]
     assert labels.read_palette(out / "train/label/2007_000000.png")[45:48] == [192, 128, 128]
@@ -336,7 +336,7 @@ def test_voc_keeps_its_palette_its_lists_and_its_void(tmp_path):
 def test_cityscapes_has_nineteen_classes_and_sub_folders_by_city(tmp_path):
     out, text = bring("cityscapes", tmp_path)
     found = dataset.survey(out)
-    assert not dataset.find_problems(found)
+    assert not checks.find_problems(found)
     label = read_labels(found)["aachen/aachen_000000_000019"][0]
     assert (label[0, 0], label[5, 0], label[10, 15]) == (255, 0, 13)
     assert found.classes.names[13] == "car" and found.classes.ignore == 255
@@ -346,7 +346,7 @@ def test_cityscapes_has_nineteen_classes_and_sub_folders_by_city(tmp_path):
 def test_channels_of_nnunet_are_joined_and_named(tmp_path):
     out, text = bring("nnunet", tmp_path)
     found = dataset.survey(out)
-    assert not dataset.find_problems(found) and not found.warnings
+    assert not checks.find_problems(found) and not found.warnings
     assert found.description.channels == ("DAPI", "actin")
     part = found.parts["train"]
     pages = dataset.read_image(part.images["case_001"], part.facts[part.images["case_001"]])
@@ -371,7 +371,7 @@ def test_frames_without_labels_are_named(tmp_path):
 def test_outlines_of_labelme(tmp_path):
     out, text = bring("labelme", tmp_path)
     found = dataset.survey(out)
-    assert not dataset.find_problems(found)
+    assert not checks.find_problems(found)
     assert read_said(out) == {"background": 0, "crop": 1, "weed": 2}
     label = read_labels(found)["field1"][0]
     np.testing.assert_array_equal(label == 2, WHITE)
@@ -459,4 +459,4 @@ def test_the_layout_of_ones_own_in_the_documents_works(tmp_path, monkeypatch):
         save(image(i), tmp_path / "source" / "photos" / f"{i}.jpg")
         save(np.uint8(WHITE), tmp_path / "source" / "truth" / f"{i}_crack.bmp")
     assert convert.convert([tmp_path / "source"], tmp_path / "new").startswith(f"{tmp_path / 'source'}: Cracks.")
-    assert not dataset.find_problems(dataset.survey(tmp_path / "new"))
+    assert not checks.find_problems(dataset.survey(tmp_path / "new"))

@@ -4,7 +4,7 @@ import tifffile
 from helpers import make_indexed, save
 from PIL import Image
 
-from segmentation.files import classes, labels
+from segmentation.files import classes, labels, meanings
 
 
 @pytest.mark.parametrize("low_high", [(0, 1), (0, 128), (0, 255), (10, 200)])
@@ -13,7 +13,7 @@ def test_the_higher_label_value_is_inside(tmp_path, low_high):
     save(np.where(cells, *reversed(low_high)).astype(np.uint8), tmp_path / "a.png")
     save(np.full((1, 2), low_high[0], np.uint8), tmp_path / "b.png")  # a section of membrane alone
     read = {name: labels.read_label(tmp_path / name) for name in ("a.png", "b.png")}
-    known = classes.find_classes({tmp_path / name: labels.survey(label) for name, label in read.items()}).classes
+    known = meanings.find_classes({tmp_path / name: labels.survey(label) for name, label in read.items()}).classes
     assert known.values == low_high
     first, second = (classes.classify(label, known)[0] for label in read.values())
     assert np.array_equal(first, cells)

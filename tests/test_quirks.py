@@ -311,7 +311,7 @@ def test_masks_of_one_and_two_are_read_by_their_own_two_values(tmp_path):
     write(tmp_path / "label/a.png", inside)
     write(tmp_path / "mask/a.png", np.uint8(1 + inside))
     files = tables.find_masks(tmp_path / "mask", tmp_path / "label")
-    known, _ = dataset.find_classes(files[1], files[0], tmp_path / "label")
+    known, _ = tables.find_classes(files[1], files[0], tmp_path / "label")
     rows, _ = tables.score_folder(tmp_path / "mask", tmp_path / "label", known)
     assert rows["a"]["accuracy"] == 1
 

@@ -6,13 +6,13 @@ import simulate
 from helpers import REPOSITORY
 
 import data
-from segmentation.files import dataset, folders, images
+from segmentation.files import checks, dataset, folders, images
 
 BUNDLED = REPOSITORY / "data" / "membrane"
 
 
 def test_the_bundled_set_is_whole_and_small():
-    assert dataset.find_problems(dataset.survey(BUNDLED), 0.2, 512) == []
+    assert checks.find_problems(dataset.survey(BUNDLED), 0.2, 512) == []
     for folder in ("train/image", "train/label", "test", "test/label"):
         assert list(folders.find_images(BUNDLED / folder)) == [str(i) for i in range(30)]
     committed = [file for file in BUNDLED.rglob("*.png") if not file.stem.endswith(folders.PREDICTED)]

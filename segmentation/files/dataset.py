@@ -1,6 +1,6 @@
 """What is in a dataset, and what is wrong with it.
 
-Every problem is found at once, each with its file and its fix, before any work begins.
+Every problem is found at once, each with its file and its fix, before any work begins; checks.py has those of training.
 """
 
 from __future__ import annotations  # some fields have the names of the modules of their types
@@ -15,14 +15,12 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from segmentation.files import classes, description, folders, images, labels, pairing, scaling, splits, storage
+from segmentation.files import classes, description, folders, images, labels, meanings, pairing, scaling, storage
 
 PARTS = ("train", "val", "test")
-LARGEST_CROP = 256
 MANY = 200  # files, that take a while to look at
 READERS = min(4, os.cpu_count() or 1)
 LABELS = ("label", "mask", "gt", "groundtruth", "ground_truth", "annotation")  # what others call them
-FRACTION = 0.2  # of the sections, held out if nothing else is said
 
 
 @dataclass(frozen=True)
@@ -427,9 +425,9 @@ def _find_classes(folder, parts, described, ignore, objects, found):
     if not contents:
         return None
     given, ignore = ignore, described.ignore if ignore is None else ignore
-    finding = classes.find_classes(contents, described.values, ignore, objects)
-    if given is not None and not any(classes.holds(content, given) for content in contents.values()):
-        value = labels.name_value(given, given > classes.HIGHEST)
+    finding = meanings.find_classes(contents, described.values, ignore, objects)
+    if given is not None and not any(meanings.holds(content, given) for content in contents.values()):
+        value = labels.name_value(given, given > meanings.HIGHEST)
         found.warnings.append((place, f"no label holds {value}, which is to be ignored."))
     for kept, sentences in (
         (found.problems, finding.problems),
@@ -447,67 +445,11 @@ def _find_classes(folder, parts, described, ignore, objects, found):
         text = f"names what no label holds and cannot be learned: {', '.join(missing)}."
         found.warnings.append((described.file, text))
     for file, facts in ((file, parts["test"].facts[file]) for file in parts["test"].labels.values()):
-        unknown = classes.find_unknown(facts.content, finding.classes) if facts else []
+        unknown = meanings.find_unknown(facts.content, finding.classes) if facts else []
         if unknown:
             text = ", ".join(labels.name_value(value, finding.classes.reading == "colours") for value in unknown[:4])
             found.problems.append((file, f"holds {text}, which no label of {place} holds."))
     return replace(finding.classes, pixels=pixels)
-
-
-def find_classes(label_files, mask_files, folder, ignore=None, objects=False):
-    """What the values of the labels in a folder mean, to score masks by them.
-
-    Parameters
-    ----------
-    label_files, mask_files : dicts of Path
-    folder : path
-        Of the labels; dataset.json is looked for there and in the two folders above it.
-    ignore, objects
-        As for `survey`.
-
-    Returns
-    -------
-    classes.Classes
-    notes : list of str
-        What was guessed.
-
-    Raises
-    ------
-    ValueError
-        If it cannot be known what they mean.
-    """
-    described = description.find_description(folder)
-    ignore = described.ignore if ignore is None else ignore
-    contents = {file: labels.survey(labels.read_label(file)) for file in label_files.values()}
-    finding = classes.find_classes(contents, described.values, ignore, objects)
-    masks = {file: labels.survey(labels.read_label(file)) for file in mask_files.values()}
-    if finding.classes and len(finding.classes.values) == 2 and not (described.values or objects):
-        written = set().union(*(content.counts for content in masks.values()))
-        if written - {0, 255} - set(finding.classes.values) and 2 < len(written) <= classes.MOST_CLASSES:
-            # The labels lack a class that the masks have.
-            chosen = tuple(sorted((written - {255}) | set(finding.classes.values)))
-            known = replace(finding.classes, values=chosen, names=tuple(map(str, chosen)))
-            finding = replace(finding, classes=known)
-    values = set().union(*(content.counts for content in contents.values())) - {ignore}
-    if finding.classes is None and len(values) == 1:  # scored as it is
-        (value,) = values
-        chosen = (0, value or 255)
-        finding = classes.Finding(classes.Classes(chosen, tuple(map(str, chosen)), ignore=ignore), [], [], [])
-    if finding.classes and len(finding.classes.values) > 2 and masks:
-        known = set(finding.classes.values)
-        found = {
-            labels.translate(value, c.palette, finding.classes.reading) for c in masks.values() for value in c.counts
-        }
-        if found - known and not found & known - {min(known)}:
-            file, text = next(iter(mask_files.values())), ", ".join(map(str, sorted(found - known)[:4]))
-            raise ValueError(
-                f"{file}: masks hold {text}, labels other values; write masks in the values of the labels."
-            )
-    if finding.classes is None:
-        raise ValueError(f"{folder}: {finding.problems[0]}")
-    counted = [page for content in contents.values() for page in classes.count_classes(content, finding.classes)]
-    known = replace(finding.classes, pixels=tuple(np.sum(counted, axis=0).tolist()))
-    return known, [f"{folder}: {text}" for text in finding.notes + finding.warnings]
 
 
 def _choose_scaling(parts, rule, found):
@@ -543,85 +485,3 @@ def _choose_scaling(parts, rule, found):
             if difference and len(chosen.low) == facts.channels:
                 found.warnings.append((file, f"has other grey values than the training images: {difference}."))
     return chosen
-
-
-def find_problems(found, fraction=FRACTION, crop=None, *, depth=None, group_by=None):
-    """List everything that keeps a dataset from being trained on.
-
-    Parameters
-    ----------
-    found : Survey
-    fraction : float
-        The share of the sections to be held out.
-    crop : int or None
-        The side of a training crop in pixels; no image may be smaller. None for that of `find_crop`.
-    depth : int or None
-        How many times the network halves an image, which the fix for a crop needs.
-    group_by : str or None
-        One of `splits.GROUPINGS`.
-
-    Returns
-    -------
-    list of str
-        One sentence a problem, each with its file and a fix; empty if there is none.
-    """
-    problems, part = list(found.problems), found.parts["train"]
-    sizes = {file: part.facts[file].size for file in part.images.values() if part.facts[file]}
-    if sizes and depth is not None:
-        problems += _check_crop(sizes, crop, depth)
-    elif sizes and crop:
-        problems += _check_crop(sizes, crop, 0)
-    if problems and not part.pairs:
-        return problems
-    try:
-        training, held_out = splits.split_sections(found, fraction, group_by)
-    except ValueError as error:
-        return problems or [str(error)]  # what is wrong with pairs may be why too few are left
-    return problems + _check_classes(found, training, held_out)
-
-
-def find_crop(found, depth):
-    """The side of a training crop: 256 pixels, or the most that the smallest image and 2^depth allow, at least that."""
-    part = found.parts["train"]
-    sides = [min(part.facts[file].size) for file in part.images.values() if part.facts[file]]
-    return max(min([*sides, LARGEST_CROP]) // 2**depth, 1) * 2**depth
-
-
-def _check_crop(sizes, crop, depth):
-    """Problems with images that are smaller than a crop."""
-    crop = crop or 2**depth
-    small = sorted((min(size), size, file) for file, size in sizes.items() if min(size) < crop)
-    if not small:
-        return []
-    side, (height, width), file = small[0]
-    fits = side // 2**depth * 2**depth
-    fix = f"--crop {fits} fits" if fits else f"a --depth of {side.bit_length() - 1} at most fits"
-    fault = f"its {height}x{width} pixels are less than --crop {crop}, as in {len(small)} of {len(sizes)} images"
-    return [f"{file}: {fault}; {fix}."]
-
-
-def _check_classes(found, training, held_out):
-    """Problems with classes that the sections to be trained on do not hold."""
-    known = found.classes
-    if known is None:
-        return []
-    counted = {}
-    for part in found.parts.values():
-        for file, facts in part.facts.items():
-            if facts and facts.content:
-                counted[file] = classes.count_classes(facts.content, known)
-    here, there = (
-        np.sum([counted[label][page] for _, _, label, page in sections if label in counted], axis=0)
-        for sections in (training, held_out)
-    )
-    place, fix = found.parts["train"].places[1], "change the order of the files, or --validation-fraction, or give val/"
-    if not np.ndim(here) or not np.ndim(there):
-        return []
-    if not np.sum(there):
-        return [f"{place}: what is held out has no labelled pixel to be scored by; {fix}."]
-    missing = [name for name, pixels in zip(known.names, here, strict=True) if not pixels]
-    if not missing or (len(known.values) > 2 and not sum(there[known.names.index(name)] for name in missing)):
-        return []
-    if missing == [known.names[1]] and len(known.values) == 2:
-        return [f"{place}: what is trained on holds no object, {known.names[1]}; {fix}."]
-    return [f"{place}: what is trained on holds no pixel of {', '.join(missing[:4])}; {fix}."]

@@ -1,4 +1,4 @@
-"""Labels from files, as the numbers or colours that they hold, and what can be seen of them. Their meaning: classes.py.
+"""Labels from files, as the numbers or colours that they hold, and what can be seen of them; meanings.py reads that.
 
 A colour is a number that grows with its brightness, as from `to_code`.
 """

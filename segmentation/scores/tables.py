@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from segmentation.files import classes, folders, labels, pairing
+from segmentation.files import classes, description, folders, labels, meanings, pairing
 from segmentation.scores import isbi2012, pixels
 
 MOST_COLUMNS = 8
@@ -103,6 +103,62 @@ def score_folder(mask_folder, label_folder, known):
     return {name: score_mask(*pair, known) for name, pair in sections.items()}, known
 
 
+def find_classes(label_files, mask_files, folder, ignore=None, objects=False):
+    """What the values of the labels in a folder mean, to score masks by them.
+
+    Parameters
+    ----------
+    label_files, mask_files : dicts of Path
+    folder : path
+        Of the labels; dataset.json is looked for there and in the two folders above it.
+    ignore, objects
+        As for `dataset.survey`.
+
+    Returns
+    -------
+    classes.Classes
+    notes : list of str
+        What was guessed.
+
+    Raises
+    ------
+    ValueError
+        If it cannot be known what they mean.
+    """
+    described = description.find_description(folder)
+    ignore = described.ignore if ignore is None else ignore
+    contents = {file: labels.survey(labels.read_label(file)) for file in label_files.values()}
+    finding = meanings.find_classes(contents, described.values, ignore, objects)
+    masks = {file: labels.survey(labels.read_label(file)) for file in mask_files.values()}
+    if finding.classes and len(finding.classes.values) == 2 and not (described.values or objects):
+        written = set().union(*(content.counts for content in masks.values()))
+        if written - {0, 255} - set(finding.classes.values) and 2 < len(written) <= meanings.MOST_CLASSES:
+            # The labels lack a class that the masks have.
+            chosen = tuple(sorted((written - {255}) | set(finding.classes.values)))
+            known = replace(finding.classes, values=chosen, names=tuple(map(str, chosen)))
+            finding = replace(finding, classes=known)
+    values = set().union(*(content.counts for content in contents.values())) - {ignore}
+    if finding.classes is None and len(values) == 1:  # scored as it is
+        (value,) = values
+        chosen = (0, value or 255)
+        finding = meanings.Finding(classes.Classes(chosen, tuple(map(str, chosen)), ignore=ignore), [], [], [])
+    if finding.classes and len(finding.classes.values) > 2 and masks:
+        known = set(finding.classes.values)
+        found = {
+            labels.translate(value, c.palette, finding.classes.reading) for c in masks.values() for value in c.counts
+        }
+        if found - known and not found & known - {min(known)}:
+            file, text = next(iter(mask_files.values())), ", ".join(map(str, sorted(found - known)[:4]))
+            raise ValueError(
+                f"{file}: masks hold {text}, labels other values; write masks in the values of the labels."
+            )
+    if finding.classes is None:
+        raise ValueError(f"{folder}: {finding.problems[0]}")
+    counted = [page for content in contents.values() for page in classes.count_classes(content, finding.classes)]
+    known = replace(finding.classes, pixels=tuple(np.sum(counted, axis=0).tolist()))
+    return known, [f"{folder}: {text}" for text in finding.notes + finding.warnings]
+
+
 def find_masks(mask_folder, label_folder):
     """The masks and the labels of two folders: dicts of label stem to Path; ValueError if a label has no mask."""
     label_files = folders.find_images(label_folder, masks=True)
@@ -134,7 +190,7 @@ def read_mask(file, known):
     if len(known.values) > 2:
         return classes.classify(mask, replace(known, ignore=None))
     two = replace(known, values=(0, 255), reading="greys", ignore=None, objects=False)
-    if unknown := classes.find_unknown(labels.survey(mask), two):
+    if unknown := meanings.find_unknown(labels.survey(mask), two):
         raise ValueError(f"{file}: holds {len(unknown)} more values than the two of a mask; write it in 0 and 255.")
     return classes.classify(mask, two)
 

@@ -1,0 +1,392 @@
+"""Finding out what the values of labels mean: classes, what is not labelled, or the numbers of objects.
+
+What cannot be told apart for sure is refused, with the words by which its owner can say it.
+"""
+
+from __future__ import annotations  # a field has the name of the module of its type
+
+from collections import Counter
+from dataclasses import dataclass, replace
+
+from segmentation.files import classes, labels
+
+MOST_CLASSES = 32
+HIGHEST = 65535  # that a mask can hold
+LEAST_SPREAD = 64  # between the values of labels, from which JPEG or smoothing may have made others
+WHITE = {1, 255, 65535}  # what programs write for the one class of a mask
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What was found out about labels: their `classes`, or None, and sentences, without the name of their folder.
+
+    `problems` keep them from being trained on, `notes` say what was guessed, and `warnings` what may not be meant.
+    """
+
+    classes: classes.Classes | None
+    problems: list
+    notes: list
+    warnings: list
+
+
+def find_classes(contents, values=None, ignore=None, objects=False):
+    """Find out what the values of labels mean.
+
+    Parameters
+    ----------
+    contents : dict of path to labels.Content
+    values : dict of str to int or None
+        What the owner calls the classes, as from `description.read_description`.
+    ignore : int or None
+        The value of pixels that are not labelled.
+    objects : bool
+        Whether labels number objects.
+
+    Returns
+    -------
+    Finding
+    """
+    values = values or {}
+    named = {*values.values()} | ({ignore} if ignore is not None else set())
+    reading = labels.choose_reading(contents.values(), named)
+    read = {file: _translate(content, reading, ignore) for file, content in contents.items()}
+    finding = Finding(None, [], [], [])
+    _look_for_two_codings(contents, read, reading, finding)
+    if objects:
+        _check_outside(read, finding)
+        chosen = (0, 255)
+        names = tuple(values) if len(values) == 2 else ("background", "object")
+    else:
+        chosen = _choose_values(read, values, reading, finding)
+        titles = {value: name for name, value in values.items()}
+        names = tuple(titles.get(value, labels.name_value(value, reading == "colours")) for value in chosen)
+    if finding.problems or len(chosen) < 2:
+        return finding
+    palette = None
+    if reading == "colours":
+        palette = tuple(value >> shift & 255 for value in chosen for shift in (16, 8, 0))
+    elif reading == "values" and len(chosen) > 2:
+        found = labels.read_palette(next(iter(contents)))
+        palette = tuple(found) if found else None
+    known = classes.Classes(tuple(chosen), names, reading, ignore, objects, palette=palette)
+    return replace(finding, classes=known)
+
+
+def _translate(content, reading, ignore):
+    """A `labels.Content` with the values as they are read, and without those that are not labelled."""
+
+    def read(value):
+        return labels.translate(value, content.palette, reading)
+
+    counts = Counter()
+    for value, pixels in content.counts.items():
+        counts[read(value)] += pixels
+    return labels.Content(
+        {value: pixels for value, pixels in counts.items() if value != ignore},
+        parts={read(value): parts for value, parts in content.parts.items() if read(value) != ignore},
+        cores=frozenset(map(read, content.cores)) - {ignore},
+        solid=frozenset(map(read, content.solid)) - {ignore},
+    )
+
+
+def _choose_values(read, values, reading, finding):
+    """The values of the classes, rising; what is noticed is added to the lists of a `Finding`.
+
+    Parameters
+    ----------
+    read : dict of path to labels.Content
+        As from `_translate`.
+    values, reading
+        As for `find_classes` and `Classes`.
+    """
+    in_colour = reading == "colours"
+    smoothed = [file for file, content in read.items() if _find_ends(content, in_colour) and not _fit(content, values)]
+    plain = {file: content for file, content in read.items() if file not in smoothed}
+    together = set().union(*(content.counts for content in plain.values()))
+    two = sorted(values.values()) if len(values) == 2 else None
+    if _is_mixed(plain, together) and not (values and together <= set(values.values())):
+        counted = Counter(max(content.counts) for content in plain.values() if max(content.counts, default=0) in WHITE)
+        codings = ", ".join(f"{count} with 0 and {white}" for white, count in sorted(counted.items()))
+        finding.notes.append(f"each mask is read by its own two values ({codings}).")
+        together, two = {0, 255}, two or [0, 255]
+        if not smoothed:
+            return two
+    if smoothed and len(together) <= 2:
+        low, high = _find_ends(read[smoothed[0]], in_colour)
+        chosen = two or (sorted(together) if len(together) == 2 else [low if in_colour else 0, high])
+        half = f"white above {sum(chosen) / 2:g}"
+        if in_colour:
+            half = f"{labels.name_value(chosen[1], True)} where they are brighter than half way to it"
+        named = f"{smoothed[0]} and {len(smoothed) - 1} more" if len(smoothed) > 1 else str(smoothed[0])
+        finding.notes.append(f"{named}: masks of two values that JPEG or smoothing has blurred; read as {half}.")
+        return chosen
+    everything = set().union(*(content.counts for content in read.values()))
+    if values:
+        _check_named(read, values, reading, two, finding)
+        return sorted(values.values())
+    if len(everything) > 2 and not finding.problems:
+        _look_for_other_meanings(read, everything, reading, finding)
+    if len(everything) == 1:
+        value = labels.name_value(min(everything), reading == "colours")
+        finding.problems.append(f"all labels hold the one value {value}; two are needed, an object and the rest.")
+    return two or sorted(everything)
+
+
+def _fit(content, values):
+    """Whether all values of a label are named."""
+    return bool(values) and set(content.counts) <= set(values.values())
+
+
+def _is_mixed(plain, together):
+    """Whether labels are masks of two values each, of which the higher differs by file, as 1 and 255 do."""
+    highs = {max(content.counts) for content in plain.values() if max(content.counts, default=0) > 0}
+    return (
+        len(together) > 2
+        and together <= {0} | WHITE
+        and all(len(c.counts) <= 2 for c in plain.values())
+        and len(highs) > 1
+    )
+
+
+def _find_ends(content, in_colour=False):
+    """The two values of a mask that JPEG, or interpolation, has blurred; None of any other label.
+
+    Every value that fills a square of a few pixels is then near one of the ends, and the others are of the seams.
+    """
+    if len(content.counts) <= 2 or not content.cores:
+        return None
+    if in_colour:
+        return _find_end_colours(content)
+    low, high = min(content.counts), max(content.counts)
+    if high - low < 2 * labels.NEAR or low < 0:
+        return None
+    near_low = {value for value in content.counts if (value - low) * labels.NEAR <= high - low}
+    near_high = {value for value in content.counts if (high - value) * labels.NEAR <= high - low}
+    between = set(content.counts) - near_low - near_high
+    if not content.cores <= near_low | near_high or not (content.cores & near_low and content.cores & near_high):
+        return None
+    return (low, high) if (len(near_low) > 1 and len(near_high) > 1) or len(between) > 2 else None
+
+
+def _find_end_colours(content):
+    """As `_find_ends` for colours, of which one has to be clearly brighter."""
+
+    def are_near(one, other):
+        return all(abs((one >> shift & 255) - (other >> shift & 255)) <= 255 // labels.NEAR for shift in (16, 8, 0))
+
+    first = max(content.cores, key=content.counts.get)
+    far = [code for code in content.cores if not are_near(code, first)]
+    if not far:
+        return None
+    second = max(far, key=content.counts.get)
+    low, high = sorted((first, second))
+    if any(not are_near(code, second) for code in far) or (high >> 24) - (low >> 24) < 3 * 255 // labels.NEAR:
+        return None
+    between = [code for code in content.counts if not (are_near(code, first) or are_near(code, second))]
+    return (low, high) if len(between) > 2 or len(content.cores) > 2 else None
+
+
+def _look_for_two_codings(contents, read, reading, finding):
+    """Add a problem where some labels have colours, or a palette, and others numbers, and they share no value."""
+    if reading == "values":
+        return
+    coded, first = {True: set(), False: set()}, {}
+    for file, content in contents.items():
+        kind = bool(content.palette) or content.in_colour
+        coded[kind] |= set(read[file].counts) - {0}
+        first.setdefault(kind, file)
+    two = reading == "greys" and len(coded[True] | coded[False]) == 2  # each read by its own two values
+    if all(coded.values()) and not coded[True] & coded[False] and not two:
+        finding.problems.append(
+            f"some labels have colours, such as {first[True]}, and others grey values, such as {first[False]}; which "
+            "belong together cannot be known: save all of them alike."
+        )
+
+
+def _check_outside(read, finding):
+    """Add a problem where 0 cannot be the outside of numbered objects."""
+    counts = sum((Counter(content.counts) for content in read.values()), Counter())
+    value, pixels = counts.most_common(1)[0]
+    negative = min(counts) < 0
+    if negative or not counts[0] or (value != 0 and pixels > counts.total() / 2):
+        outside = min(counts) if negative else value
+        finding.problems.append(
+            f"with --objects what has the value 0 is outside, but {counts[0] / counts.total():.0%} of the pixels have "
+            f"it; if {outside} is outside, write 0 for it."
+        )
+
+
+def _check_named(read, values, reading, two, finding):
+    """Add problems with values that the owner has not named."""
+    known, unknown = set(values.values()), {}
+    for file, content in read.items():
+        others = set(content.counts) - known
+        coded = two and two[1] in WHITE and len(content.counts) <= 2 and set(content.counts) <= {0} | WHITE
+        if others and not coded:
+            unknown[file] = others
+    if unknown:
+        file, found = next(iter(unknown.items()))
+        names = ", ".join(labels.name_value(value, reading == "colours") for value in sorted(found)[:4])
+        more = f", as {len(unknown)} labels hold such values" if len(unknown) > 1 else ""
+        finding.problems.append(f"{file}: holds {names}, which dataset.json does not name{more}; name it there.")
+
+
+def _look_for_other_meanings(read, everything, reading, finding):
+    """Add problems and warnings where more than two values may be something else than classes."""
+    in_colour = reading == "colours"
+
+    def name(value):
+        return labels.name_value(value, in_colour)
+
+    if _are_objects(read.values(), everything):
+        finding.problems.append(
+            "the labels number objects, each value one connected part, not classes: with --objects inside is told from "
+            "outside; name the values in dataset.json if they are classes after all."
+        )
+        return
+    if not in_colour and (min(everything) < 0 or max(everything) > HIGHEST):
+        value = min(everything) if min(everything) < 0 else max(everything)
+        finding.problems.append(
+            f"the labels hold {value}, which no mask can; write 0 to {HIGHEST}, or give it as --ignore {value} if it "
+            "stands for pixels that are not labelled."
+        )
+        return
+    _check_count(read, everything, finding)
+    if not finding.problems:
+        _look_for_blur(read, everything, name, in_colour, finding)
+    if finding.problems:
+        return
+    if _are_objects(read.values(), everything, surely=False):
+        finding.warnings.append(
+            "each value is one connected part: they are learned as classes; --objects if they number objects."
+        )
+    shaped = [content for content in read.values() if content.parts]
+    if 2 * len(shaped) < len(read):
+        return
+    counts = sum((Counter(content.counts) for content in shaped), Counter())
+    solid = frozenset().union(*(content.solid for content in shaped))
+    common, pixels = counts.most_common(1)[0]
+    total, values = counts.total(), sorted(everything)
+    void = not in_colour and values[-1] >= 255 and values[-2] < values[-1] // 2
+    if pixels > 0.8 * total and not solid - {common}:
+        strokes = ", ".join(name(value) for value in values if value != common)
+        option = f"'{name(common)}'" if in_colour else common
+        finding.problems.append(
+            f"value {name(common)} has {pixels / total:.0%} of the pixels and {strokes} are thin strokes, as if "
+            f"{name(common)} were not labelled: say so by --ignore {option}, or name {name(common)} in dataset.json if "
+            "it is a class."
+        )
+    elif void and values[-2] - values[0] < MOST_CLASSES:
+        where = "" if values[-1] in solid else ", a thin ring around everything"
+        finding.problems.append(
+            f"is value {values[-1]}{where}, one that stands for pixels that are not labelled? Then say so by --ignore "
+            f'{values[-1]}, or "ignore": {values[-1]} in dataset.json; name it there if it is a class.'
+        )
+    else:
+        thin = [value for value in values if value not in solid and value != common]
+        if len(thin) == 1 and len(values) > 2 and counts[thin[0]] > 0.005 * total:
+            finding.warnings.append(
+                f"value {name(thin[0])} is a thin line everywhere and is learned as a class; --ignore {name(thin[0])} "
+                "if it stands for pixels that are not labelled."
+            )
+
+
+def _look_for_blur(read, everything, name, in_colour, finding):
+    """Add a problem where values are those that JPEG or smoothing makes out of classes."""
+    low, high = min(everything), max(everything)
+    if not in_colour and high - low < LEAST_SPREAD:
+        return
+    fix = "save the labels as they were drawn, or name all values in dataset.json if they are classes"
+    highs = {max(content.counts, default=0) for content in read.values()} - {0}
+    if not in_colour and all(len({0} | set(content.counts)) <= 2 for content in read.values()):
+        if min(highs) >= LEAST_SPREAD:
+            named = " and ".join(name(value) for value in sorted(highs)[:3])
+            text = f"each label holds two values, of which the higher differs by file ({named})"
+            finding.problems.append(f"{text}; write 0 and 255 in all of them, or name the values in dataset.json.")
+        return
+    shaped = [content for content in read.values() if content.parts]
+    even = frozenset().union(
+        *(content.cores if content.parts else content.counts for content in read.values())
+    ) & frozenset(everything)
+    seams = sorted(everything - even)
+    pixels = sum(content.counts.get(value, 0) for content in shaped for value in seams)
+    total = sum(sum(content.counts.values()) for content in read.values())
+    between = in_colour or (seams and min(even, default=high) < seams[0] and seams[-1] < max(even, default=low))
+    if len(seams) > 1 and len(even) > 1 and between and pixels < 0.2 * total:
+        named = ", ".join(map(name, seams[:4])) + " and more" * (len(seams) > 4)
+        finding.problems.append(f"values {named} are only seen as seams, as JPEG or smoothing makes them; {fix}.")
+        return
+    if in_colour:
+        return
+    groups = [[low]]
+    for value in sorted(everything)[1:]:
+        if value - groups[-1][-1] > (high - low) / 16:
+            groups.append([])
+        groups[-1].append(value)
+    crowded = [group for group in groups if len(group) > 1]
+    top = high in WHITE and len(groups[-1]) > 1 and high - groups[-1][0] <= 3
+    if (len(groups) > 2 and len(crowded) > 1) or (len(groups) > 1 and top):
+        named = ", ".join(f"{group[0]} to {group[-1]}" if len(group) > 1 else str(group[0]) for group in groups[:4])
+        finding.problems.append(
+            f"values lie in groups ({named}), as JPEG or smoothing leaves classes, and as objects of several kinds are "
+            f"numbered; {fix}, or train with --objects."
+        )
+
+
+def _are_objects(contents, everything, surely=True):
+    """Whether the values of labels number objects: each one connected part, different from file to file.
+
+    Not `surely`, they may number objects also if all files have the same ones, or there are few.
+    """
+    combinations, single, highest, runs_on = 0, 0, [], 0
+    for content in contents:
+        numbers = sorted(value for value in content.counts if value != 0)
+        if not numbers:
+            continue
+        highest.append(numbers[-1])
+        runs_on += len(numbers) >= 0.9 * (numbers[-1] - numbers[0] + 1)
+        if content.parts:
+            combinations += len(numbers)
+            single += sum(content.parts.get(value, 1) == 1 for value in numbers)
+    if not combinations or single < 0.8 * combinations:
+        return False
+    differ = len({frozenset(content.counts) for content in contents}) > 1
+    if not surely:
+        return True
+    running = runs_on >= 0.9 * len(highest) and len(everything) > 3
+    scattered = single >= 0.95 * combinations and len(everything) > 4
+    return len(everything) > MOST_CLASSES or (differ and (running or scattered))
+
+
+def _check_count(read, everything, finding):
+    """Add a problem for labels of more values than there can be classes."""
+    many = {}
+    for file, content in read.items():
+        if file.suffix.lower() in (".jpg", ".jpeg") and len(content.counts) > 2:
+            many[file] = "JPEG has changed its values; save it anew as PNG, from where it was drawn"
+        elif len(content.counts) > MOST_CLASSES:
+            many[file] = "save labels as PNG, not smoothed, or train with --objects if they number objects"
+    for file, fix in list(many.items())[:1]:
+        more = f", as {len(many)} labels hold as many" if len(many) > 1 else ""
+        finding.problems.append(f"{file}: holds {len(read[file].counts)} values, a class each{more}; {fix}.")
+    if not many and len(everything) > MOST_CLASSES:
+        finding.problems.append(
+            f"the labels hold {len(everything)} values together, more than the {MOST_CLASSES} classes there can be."
+        )
+
+
+def holds(content, value):
+    """Whether a label holds a value, or a colour, however it is read."""
+    return any(value in (labels.translate(own, content.palette, r) for r in labels.READINGS) for own in content.counts)
+
+
+def find_unknown(content, known):
+    """Values of a label, as read, that are none of the classes: list of int, rising."""
+    read = {labels.translate(value, content.palette, known.reading) for value in content.counts} - {known.ignore}
+    if known.objects or read <= set(known.values):
+        return []
+    # Where a value is ignored, a label of other values cannot be told from one that is ignored by mistake.
+    two = len(known.values) == 2 and known.ignore is None
+    if two and (len(read) <= 2 or _find_ends(_translate(content, known.reading, None), known.reading == "colours")):
+        return []
+    return sorted(read - set(known.values))
