@@ -4,10 +4,10 @@ import keras
 import numpy as np
 import pytest
 import tifffile
-from helpers import draw_section, save, shrink_isbi2012
+from helpers import SMALL, draw_section, save, shrink_isbi2012
 from PIL import Image
 
-from benchmarks import grey, isbi2012, large, loading, many, original, ranges, strokes
+from benchmarks import fields, grey, isbi2012, large, loading, many, original, ranges, strokes
 from model import unet
 from segmentation.files import images
 
@@ -183,3 +183,15 @@ def test_images_are_stretched_by_their_common_range(cells):
     assert {array.dtype for array in stretched} == {np.dtype("uint8")}
     assert np.min(stretched) == 0
     assert np.max(stretched) == 255
+
+
+def test_fields_are_trained_on_once_and_kept(cells, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(fields, "ROWS", tmp_path / "fields.csv")
+    command = ["--dsb2018", str(cells), "--", *SMALL, "--epochs", "1"]
+    assert fields.main(command) == 0
+    (row,) = fields.read_rows().values()
+    assert row["set"] == "dsb2018" and 0 <= float(row["test"]) <= 1 and 0 <= float(row["f1"]) <= 1
+    monkeypatch.setattr(fields.recipe, "main", None)  # it is not trained on again
+    assert fields.main(command) == 0
+    assert "about 0.91" in capsys.readouterr().out

@@ -38,7 +38,7 @@ FOLDERS = {
         "inventory",
     ],
     "sources": ["annotations", "contents", "listing", "layouts", "known", "convert"],
-    "scores": ["pixels", "isbi2012", "tables"],
+    "scores": ["pixels", "isbi2012", "objects", "tables"],
     "prediction": ["tiling", "watershed", "networks", "masks"],
     "training": ["borders", "runs", "callbacks"],
     "volumes": ["reading", "chunks"],

@@ -88,7 +88,34 @@ def score_folder(mask_folder, label_folder, known):
         If a label has no mask, or one of another size, or a file cannot be read.
     """
     files, label_files = find_masks(mask_folder, label_folder)
-    sections = {}
+    if known.parted is None:
+        some = list(label_files.values())[:: max(1, len(label_files) // classes.LOOKED_AT)]
+        pages = [page for file in some for page in classes.classify(labels.read_label(file), known)]
+        known = replace(known, parted=classes.are_parted(pages))
+    return {name: score_mask(*pair, known) for name, pair in read_sections(files, label_files, known)}, known
+
+
+def read_sections(files, label_files, known):
+    """Read labels and masks section by section.
+
+    Parameters
+    ----------
+    files, label_files : dict of str to Path
+        As from `find_masks`.
+    known : classes.Classes
+
+    Yields
+    ------
+    name : str
+        The stem of the label and, of a stack, the page.
+    label, mask : pair of arrays (height, width)
+        As from `classes.classify`.
+
+    Raises
+    ------
+    ValueError
+        If a mask has another size or number of pages than its label, or a file cannot be read.
+    """
     for stem, file in label_files.items():
         label, mask = classes.classify(labels.read_label(file), known), read_mask(files[stem], known)
         if len(mask) != len(label):
@@ -96,11 +123,7 @@ def score_folder(mask_folder, label_folder, known):
         if mask.shape != label.shape:
             raise ValueError(f"{files[stem]}: its size {mask.shape[1:]} is not that of {file}, {label.shape[1:]}.")
         for page in range(len(label)):
-            name = stem if len(label) == 1 else f"{stem} page {page + 1}"
-            sections[name] = label[page], mask[page]
-    if known.parted is None:
-        known = replace(known, parted=classes.are_parted([label for label, _ in sections.values()]))
-    return {name: score_mask(*pair, known) for name, pair in sections.items()}, known
+            yield stem if len(label) == 1 else f"{stem} page {page + 1}", (label[page], mask[page])
 
 
 def find_classes(label_files, mask_files, folder, ignore=None, objects=False):
