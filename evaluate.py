@@ -61,7 +61,7 @@ def parse_compare(argv):
     parser = argparse.ArgumentParser(
         prog="evaluate.py compare",
         description="Draw several runs in one picture, and print their scores in one table.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        formatter_class=arguments.Help,
     )
     parser.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="folders of runs")
     parser.add_argument("--out", type=Path, default=Path("runs/comparison.png"), help="the picture")

@@ -31,9 +31,7 @@ RARE = 0.02  # of the pixels; by chance few crops hold any of a class like that
 
 def parse(argv):
     """Parse the command line; what it leaves out comes from the run to be resumed, or from the defaults."""
-    parser = argparse.ArgumentParser(
-        description=__doc__.split("\n\n")[0], formatter_class=argparse.ArgumentDefaultsHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0], formatter_class=arguments.Help)
     add, switch = parser.add_argument, argparse.BooleanOptionalAction
     positive, natural = arguments.positive, arguments.natural
     add("--data", type=Path, default=Path("data/membrane"), help="dataset: train/image, train/label, test")
@@ -116,6 +114,8 @@ def load(options, group=devices.ALONE):
     if group.rank == 0:
         if not options.out and choose_out(options).parent == options.run:
             print("The test images' folder cannot be written to: their masks go to the folder of the run.")
+        if survey.parts["val"].images and (group_by or fraction != checks.FRACTION):
+            print("val/ is what is held out; --group-by and --validation-fraction do nothing.")
         print(*survey.notes, *(f"Warning: {text}" for text in survey.warnings), sep="\n")
     training, held_out = splits.split_sections(survey, fraction, group_by)
     scored = splits.thin(survey, held_out)

@@ -9,6 +9,15 @@ from segmentation.training import runs
 PRETRAINED = Path(__file__).parents[1] / "pretrained" / "model.keras"
 
 
+class Help(argparse.ArgumentDefaultsHelpFormatter):
+    """Help that tells the defaults of options, where there is something to tell."""
+
+    def _get_help_string(self, action):
+        if action.default is None or action.default is False:
+            return action.help
+        return super()._get_help_string(action)
+
+
 def positive(text):
     """An int above 0, for argparse."""
     if int(text) <= 0:

@@ -269,9 +269,7 @@ def _check(package):
 
 
 def _parse(argv):
-    parser = argparse.ArgumentParser(
-        description=__doc__.split("\n\n")[0], formatter_class=argparse.ArgumentDefaultsHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0], formatter_class=arguments.Help)
     add = parser.add_argument
     arguments.add_network(parser, "model", nargs="?")
     add("--out", type=Path, help="the package; named after the folder of the network if not given")
