@@ -1,7 +1,11 @@
 """Expected pixels are counted by hand on grids of a few pixels."""
 
+import base64
+import io
+
 import numpy as np
 import pytest
+from PIL import Image
 
 from segmentation.sources import annotations
 
@@ -58,13 +62,21 @@ def test_run_lengths_of_another_size_are_refused():
 
 
 def test_shapes_of_labelme():
-    read = annotations.read_outline
-    assert read({"points": [[0, 0], [2, 0], [2, 1]]}).shape == (3, 2)
-    rectangle = read({"points": [[4, 3], [1, 1]], "shape_type": "rectangle"})
+    read = annotations.read_shape
+    assert read({"points": [[0, 0], [2, 0], [2, 1]]})[0].shape == (3, 2)
+    (rectangle,) = read({"points": [[4, 3], [1, 1]], "shape_type": "rectangle"})
     assert rectangle.tolist() == [[1, 1], [4, 1], [4, 3], [1, 3]]
-    circle = read({"points": [[5, 5], [5, 8]], "shape_type": "circle"})
+    (circle,) = read({"points": [[5, 5], [5, 8]], "shape_type": "circle"})
     np.testing.assert_allclose(np.hypot(*(circle - 5).T), 3)
     assert read({"points": [[0, 0], [9, 9]], "shape_type": "line"}) is None
+    assert read({"points": [[0, 0], [9, 9], [3, 4]], "shape_type": "linestrip"}) is None
+    stored = io.BytesIO()
+    Image.fromarray(np.eye(3, dtype=bool)).save(stored, "PNG")
+    mask = {"points": [[2, 1], [5, 4]], "shape_type": "mask", "mask": base64.b64encode(stored.getvalue()).decode()}
+    label = annotations.draw_objects([(9, read(mask))], (5, 6))
+    assert np.argwhere(label == 9).tolist() == [[1, 2], [2, 3], [3, 4]]
+    with pytest.raises(ValueError, match="cannot be decoded"):
+        read(mask | {"mask": "nothing"})
 
 
 def test_json_that_cannot_be_read_is_named(tmp_path):

@@ -1,5 +1,6 @@
 """Layouts as public data sets have them on disk, drawn anew with a few tiny images each."""
 
+import base64
 import json
 import textwrap
 
@@ -11,7 +12,7 @@ from PIL import Image
 
 import data
 from segmentation.files import checks, classes, dataset, labels
-from segmentation.sources import contents, convert, known
+from segmentation.sources import contents, convert, known, layouts
 
 SIZE = (32, 40)
 GREY = (np.arange(SIZE[0] * SIZE[1]) % 251).reshape(SIZE).astype(np.uint8)
@@ -352,7 +353,7 @@ def test_channels_of_nnunet_are_joined_and_named(tmp_path):
     pages = dataset.read_image(part.images["case_001"], part.facts[part.images["case_001"]])
     np.testing.assert_array_equal(pages, np.stack([image(1, 1), image(10, 1)], axis=-1)[np.newaxis])
     assert list(found.parts["test"].images) == ["case_009"]
-    assert "_0000 to _0001 of a case are channels" in text
+    assert "_0000, _0001 of a case are the channels" in text
 
 
 def test_overlapping_regions_of_nnunet_become_classes():
@@ -460,3 +461,172 @@ def test_the_layout_of_ones_own_in_the_documents_works(tmp_path, monkeypatch):
         save(np.uint8(WHITE), tmp_path / "source" / "truth" / f"{i}_crack.bmp")
     assert convert.convert([tmp_path / "source"], tmp_path / "new").startswith(f"{tmp_path / 'source'}: Cracks.")
     assert not checks.find_problems(dataset.survey(tmp_path / "new"))
+
+
+# ---- what a tester of these layouts found, each drawn anew
+
+
+def draw_touching(path):
+    write_tiff(path, NUMBERS)
+
+
+def convert_all(source, tmp_path):
+    out = tmp_path / "new"
+    text = convert.convert([source], out)
+    found = dataset.survey(out)
+    assert not checks.find_problems(found, fraction=0.5)
+    return found, text
+
+
+@pytest.mark.parametrize("path", ["/data/1.png", "../../up/1.png", "..\\..\\x\\1.png", "http://host/1.png"])
+def test_no_path_of_a_json_leads_outside_the_new_folder(tmp_path, path):
+    source = tmp_path / "source"
+    draw_coco(source)
+    file = source / "annotations" / "instances_train2017.json"
+    said = json.loads(file.read_text())
+    save(image(9, 1), source / "images" / "1.png")
+    said["images"][1]["file_name"] = path
+    write_text(file, said)
+    before = set(tmp_path.rglob("*"))
+    convert.convert([source], tmp_path / "new")
+    made = set(tmp_path.rglob("*")) - before
+    assert all((tmp_path / "new") in (one, *one.parents) for one in made)
+    assert (tmp_path / "new/train/image/1.png").is_file()
+
+
+def test_a_stem_that_leads_outside_is_refused(tmp_path, monkeypatch):
+    save(image(0), tmp_path / "a.png")
+    layout = layouts.Layout("bad", pairs=[layouts.Pair("train", "../a", tmp_path / "a.png", tmp_path / "a.png")])
+    monkeypatch.setattr(known, "find_layout", lambda folder: layout)
+    with pytest.raises(ValueError, match="outside of"):
+        convert.convert([tmp_path / "source"], tmp_path / "new")
+
+
+@pytest.mark.parametrize("place", ["images", "train/images"])
+def test_loose_test_images_do_not_hide_what_is_trained_on(tmp_path, place):
+    source = tmp_path / "source"
+    for i in range(3):
+        save(image(i), source / place / f"{i}.png")
+        save(WHITE, source / place.replace("images", "masks") / f"{i}.png")
+    save(image(8), source / "test" / "8.png")
+    found, _ = convert_all(source, tmp_path)
+    assert len(found.parts["train"].pairs) == 3
+    assert (list(found.parts["test"].images) == ["8"]) == (place == "images" or bool(found.parts["test"].images))
+
+
+@pytest.mark.parametrize("labels_in", ["manual1", "1st_manual"])
+def test_a_field_of_view_is_no_label(tmp_path, labels_in):
+    source = tmp_path / "source"
+    for i in (1, 2, 3):
+        save(image(i), source / "images" / f"{i:02}_dr.jpg")
+        save(WHITE, source / labels_in / f"{i:02}_{'manual1' if labels_in[0] == '1' else 'dr'}.png")
+        save(~WHITE, source / "mask" / f"{i:02}_dr_mask.png")
+    found, text = convert_all(source, tmp_path)
+    np.testing.assert_array_equal(read_labels(found)["01_dr"][0], WHITE)
+    assert "field of view" in text
+
+
+def test_classes_of_ones_own_in_the_layout_of_voc(tmp_path):
+    source = tmp_path / "source"
+    for i in range(3):
+        save(image(i), source / "JPEGImages" / f"{i}.jpg")
+        save(np.uint8(WHITE), source / "SegmentationClass" / f"{i}.png")
+    write_text(source / "class_names.txt", "__ignore__\n_background_\nweed\n")
+    found, _ = convert_all(source, tmp_path)
+    assert found.classes.names == ("background", "weed")
+
+
+def test_categories_of_coco_are_told_by_their_names(tmp_path):
+    source, flat = tmp_path / "source", [number for point in outline(8, 10, 20, 30) for number in point]
+    for part, categories in (("train", ("cat", "dog")), ("val", ("dog", "cat"))):
+        save(image(len(part)), source / part / f"{part}.png")
+        save(image(len(part) + 9), source / part / f"{part}2.png")
+        write_text(
+            source / f"{part}.json",
+            {
+                "images": [
+                    {"id": i, "file_name": f"{part}{end}.png", "height": SIZE[0], "width": SIZE[1]}
+                    for i, end in enumerate(("", "2"))
+                ],
+                "annotations": [{"image_id": i, "category_id": 1 + i, "segmentation": [flat]} for i in (0, 1)],
+                "categories": [{"id": 1 + i, "name": name} for i, name in enumerate(categories)],
+            },
+        )
+    found, _ = convert_all(source, tmp_path)
+    assert found.classes.names == ("background", "cat", "dog")
+    assert (read_labels(found)["train"].max(), read_labels(found, "val")["val"].max()) == (1, 2)
+
+
+def test_suffixes_in_folders_of_parts(tmp_path):
+    source = tmp_path / "source"
+    for i, part in enumerate(("train_sorted", "train_sorted", "test_sorted")):
+        write_tiff(source / part / f"{i}.tif", image(i, 1))
+        draw_touching(source / part / f"{i}_masks.tif")
+    found, _ = convert_all(source, tmp_path)
+    assert [list(found.parts[part].pairs) for part in ("train", "test")] == [["0", "1"], ["2"]]
+    np.testing.assert_array_equal(read_labels(found)["0"][0], PARTED)
+
+
+def test_several_masks_of_one_image_are_joined(tmp_path):
+    source = tmp_path / "source"
+    for i in range(3):
+        save(image(i), source / "benign" / f"benign ({i}).png")
+        save(WHITE, source / "benign" / f"benign ({i})_mask.png")
+    save(np.roll(WHITE, 10, axis=0), source / "benign" / "benign (1)_mask_1.png")
+    found, text = convert_all(source, tmp_path)
+    np.testing.assert_array_equal(read_labels(found)["benign (1)"][0], WHITE | np.roll(WHITE, 10, axis=0))
+    assert "are joined" in text
+
+
+def test_folders_named_after_part_and_kind(tmp_path):
+    source = tmp_path / "source"
+    for i, part in enumerate(("train", "train", "val", "test")):
+        save(image(i), source / f"{part}_img" / f"{i}.png")
+        save(WHITE, source / f"{part}_lab" / f"{i}.png")
+    found, _ = convert_all(source, tmp_path)
+    assert [len(found.parts[part].pairs) for part in ("train", "val", "test")] == [2, 1, 1]
+
+
+def test_json_that_is_none_stops_nothing(tmp_path):
+    draw_folders(tmp_path / "source")
+    write_text(tmp_path / "source" / "._dataset.json", "\0")
+    write_text(tmp_path / "source" / "log.json", "{}\n{}")
+    write_text(tmp_path / "source" / "panoptic.json", {"images": [], "annotations": None, "categories": []})
+    assert known.find_layout(tmp_path / "source").name == "a folder of images and one of labels"
+
+
+@pytest.mark.parametrize("change", [{"height": None}, {"file_name": None}])
+def test_incomplete_coco_is_refused_by_name(tmp_path, change):
+    draw_coco(tmp_path)
+    file = tmp_path / "annotations" / "instances_train2017.json"
+    said = json.loads(file.read_text())
+    said["images"][0] |= change
+    write_text(file, said)
+    with pytest.raises(ValueError, match=rf"instances_train2017\.json: one of its images has no {next(iter(change))}"):
+        known.find_layout(tmp_path)
+
+
+def test_known_layouts_further_down_are_named(tmp_path):
+    for name in ("Dataset001_A", "Dataset002_B"):
+        draw_nnunet(tmp_path / "raw" / name)
+    with pytest.raises(ValueError, match=r"in it .*Dataset001_A is laid out as nnU-Net's raw data"):
+        known.find_layout(tmp_path)
+
+
+def test_a_layout_without_anything_to_train_on_is_refused(tmp_path):
+    draw_cityscapes(tmp_path)
+    for file in (tmp_path / "gtFine").rglob("*labelIds.png"):
+        file.rename(file.with_name(file.name.replace("labelIds", "color")))
+    with pytest.raises(ValueError, match=r"could be Cityscapes .* no image to train on with a label"):
+        known.find_layout(tmp_path)
+
+
+def test_an_image_that_is_embedded_in_its_outlines(tmp_path):
+    draw_labelme(tmp_path / "source")
+    file = tmp_path / "source" / "field1.json"
+    said = json.loads(file.read_text())
+    said["imageData"] = base64.b64encode((tmp_path / "source" / "field1.jpg").read_bytes()).decode()
+    write_text(file, said)
+    (tmp_path / "source" / "field1.jpg").unlink()
+    found, _ = convert_all(tmp_path / "source", tmp_path)
+    assert list(found.parts["train"].pairs) == ["field0", "field1", "field2"]

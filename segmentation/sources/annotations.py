@@ -1,9 +1,13 @@
-"""Outlines and run lengths, as annotation tools write them in JSON, drawn as labels: COCO, LabelMe."""
+"""Outlines, run lengths and masks, as annotation tools write them in JSON, drawn as labels: COCO, LabelMe."""
 
+import base64
+import binascii
+import io
 import json
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 from skimage import draw
 
 from segmentation.files import classes
@@ -19,6 +23,48 @@ def read_json(file):
         raise ValueError(f"{file}: cannot be read as JSON ({' '.join(str(error).split())}).") from None
 
 
+def look_at_json(file):
+    """What a JSON file holds if that is a dict, or else an empty one: of files that may be anything."""
+    try:
+        said = read_json(file)
+    except ValueError:
+        return {}
+    return said if isinstance(said, dict) else {}
+
+
+def check_coco(said, file):
+    """Refuse what COCO's JSON has to hold and this one does not: ValueError with its name."""
+    needed = {"images": ("id", "file_name", "height", "width"), "annotations": ("image_id", "category_id")}
+    for name, keys in needed.items():
+        entries = said[name]
+        if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+            raise ValueError(f"{file}: expected a list of {name}, as COCO has it.")
+        for entry in entries:
+            missing = [key for key in keys if entry.get(key) is None]
+            if missing:
+                raise ValueError(f"{file}: one of its {name} has no {missing[0]}; is it COCO's of outlines?")
+    known = {category["id"] for category in said["categories"]}
+    unknown = {entry["category_id"] for entry in said["annotations"]} - known
+    if unknown:
+        raise ValueError(f"{file}: an annotation has the category {min(unknown)}, which is not among its categories.")
+
+
+def read_embedded(text):
+    """An image, or a mask, that JSON holds as text: array (height, width) or (height, width, channels).
+
+    Raises
+    ------
+    ValueError
+        If it cannot be decoded.
+    """
+    try:
+        with Image.open(io.BytesIO(base64.b64decode(text))) as image:
+            image.load()
+    except (binascii.Error, OSError, TypeError) as error:
+        raise ValueError(f"its embedded image cannot be decoded ({error})") from None
+    return np.asarray(image if image.mode in ("1", "L", "I;16") else image.convert("RGB"))
+
+
 def draw_objects(objects, size):
     """Draw objects into a label, later ones over earlier ones.
 
@@ -28,7 +74,7 @@ def draw_objects(objects, size):
     ----------
     objects : list of (int, shape)
         The value of each, and its shape: a list of outlines, each an array (points, 2) of x and y in pixels from the
-        upper left corner of the image, or the run lengths of COCO, a dict.
+        upper left corner of the image; the run lengths of COCO, a dict; or the rows and columns of its pixels.
     size : (int, int)
         Height and width.
 
@@ -38,7 +84,9 @@ def draw_objects(objects, size):
     """
     values, numbers = np.zeros((2, *size), np.int64)
     for number, (value, shape) in enumerate(objects, start=1):
-        places = _fill_runs(shape, size) if isinstance(shape, dict) else _fill_outlines(shape, size)
+        places = shape
+        if not isinstance(shape, tuple):
+            places = _fill_runs(shape, size) if isinstance(shape, dict) else _fill_outlines(shape, size)
         values[places], numbers[places] = value, number
     label = np.zeros(size, np.int64)
     for value in np.unique(values[numbers > 0]):
@@ -83,21 +131,21 @@ def _read_counts(text):
     return counts
 
 
-def read_outline(shape):
-    """The outline of a shape of LabelMe; None for one that has no area, such as a line.
-
-    Returns
-    -------
-    array (points, 2) of x and y, or None
-    """
+def read_shape(shape):
+    """The shape of an object of LabelMe, as `draw_objects` takes it; None for one that has no area, such as a line."""
     points, kind = np.asarray(shape["points"], float), shape.get("shape_type") or "polygon"
-    if kind in ("polygon", "rectangle") and len(points) > 2:
-        return points
+    if kind == "mask":
+        inside = read_embedded(shape["mask"]) > 0
+        left, top = np.round(points.min(0)).astype(int)
+        rows, columns = np.nonzero(inside)
+        return rows + top, columns + left
+    if len(points) > 2 and kind not in ("line", "linestrip", "points"):
+        return [points]
     if kind == "rectangle" and len(points) == 2:
         (left, top), (right, bottom) = points.min(0), points.max(0)
-        return np.array([(left, top), (right, top), (right, bottom), (left, bottom)])
+        return [np.array([(left, top), (right, top), (right, bottom), (left, bottom)])]
     if kind == "circle" and len(points) == 2:
         angles = np.linspace(0, 2 * np.pi, CORNERS, endpoint=False)
         radius = np.hypot(*(points[1] - points[0]))
-        return points[0] + radius * np.stack([np.cos(angles), np.sin(angles)], axis=1)
+        return [points[0] + radius * np.stack([np.cos(angles), np.sin(angles)], axis=1)]
     return None

@@ -51,6 +51,11 @@ def read_merged(image, files):
     return np.uint8(classes.part_objects(numbers))[np.newaxis] * np.uint8(255)
 
 
+def read_union(files):
+    """Several masks of one image as one, in 0 and 255."""
+    return np.maximum.reduce([read_white(file) for file in files])
+
+
 def read_recoded(file, table):
     """A label whose values become others by a dict, `VOID` where it has none."""
     numbers = labels.read_label(file).numbers

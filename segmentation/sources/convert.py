@@ -44,7 +44,8 @@ def convert(sources, out):
         If `out` cannot be written. It is then not there.
     """
     sources, out = [Path(source) for source in sources], Path(out)
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+    out = out if out.name else out.resolve()
+    if out.is_symlink() or (out.exists() and (not out.is_dir() or any(out.iterdir()))):
         raise ValueError(f"{out}: is there already; name a new folder with --to.")
     for source in sources:
         if source.resolve() in (out.resolve(), *out.resolve().parents):
@@ -56,6 +57,9 @@ def convert(sources, out):
         for source, layout in found.items()
         for pair in layout.pairs
     ]
+    for stem, _ in pairs:
+        if Path(stem).is_absolute() or {"", ".", ".."} & set(stem.split("/")) or "\\" in stem:
+            raise ValueError(f"{sources[0]}: an image would be called {stem}, outside of {out}; rename it first.")
     for (part, stem), count in Counter((pair.part, stem) for stem, pair in pairs).items():
         if count > 1:
             raise ValueError(f"{sources[0]}: {count} images of {part}/ would be called {stem}; rename them first.")

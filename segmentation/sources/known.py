@@ -9,11 +9,17 @@ import re
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
+
 from segmentation.files import description, folders, images
 from segmentation.sources import annotations, contents, layouts, listing
 
 IMAGES = ("images", "image", "imgs", "img", "input", "inputs", "original", "originals", "raw", "photos")
-LABELS = ("masks", "mask", "labels", "label", "annotations", "gt", "groundtruth", "segmentations", "targets")
+LABELS = (
+    *("masks", "mask", "labels", "label", "lab", "annotations", "gt", "groundtruth", "segmentations", "targets"),
+    *("manual", "manual1", "1stmanual", "2ndmanual", "annot"),
+)
+SUFFIXES = ("_mask", "_masks", "_label", "_labels", "_seg", "_segmentation", "_gt", "_manual", "_anno")
 TRAINED_ON = {  # of Cityscapes: its numbers of the 19 classes that are scored; all others are void
     "road": 7,
     "sidewalk": 8,
@@ -58,16 +64,21 @@ def find_layout(folder):
     folder = Path(folder)
     if not folder.is_dir():
         raise ValueError(f"{folder}: no such folder.")
-    place = folder
+    place, lacking = folder, None
     while True:
         for look in LAYOUTS:
             layout = look(place)
-            if layout and layout.pairs:
+            if layout and layout.can_be_trained_on():
                 return layout
+            lacking = lacking or (layout if layout and layout.pairs else None)
         inside = listing.list_folders(place)
         if len(inside) != 1 or any(images.find_suffix(file) in images.READERS for file in place.iterdir()):
-            raise ValueError(_describe_unknown(folder))
+            break
         place = inside[0]
+    if lacking:
+        found = " ".join([f"{lacking.pairs[0].image} is an image of {lacking.pairs[0].part}/.", *lacking.rules])
+        raise ValueError(f"{folder}: could be {lacking.name}, but there is no image to train on with a label. {found}")
+    raise ValueError(_describe_unknown(folder))
 
 
 def is_own(folder):
@@ -90,18 +101,22 @@ def advise(folder):
 
 def _describe_unknown(folder):
     """What is in a folder whose layout is not known, and what is missing."""
+    inside = listing.list_folders(folder)
+    for place in [*inside, *(below for one in inside for below in listing.list_folders(one))]:
+        for look in LAYOUTS:
+            layout = look(place)
+            if layout and layout.can_be_trained_on():
+                text = f"in it {place} is laid out as {layout.name}; name that, or several to be merged"
+                return f"{folder}: its layout is not known, but {text}."
     files = [file for file in folder.rglob("*") if file.is_file() and not file.name.startswith(".")]
     counts = Counter(images.find_suffix(file) or "without suffix" for file in files)
     found = [f"{count} files {suffix}" for suffix, count in counts.most_common(5)] or ["no files"]
-    inside = [place.name for place in listing.list_folders(folder)]
-    found += [f"folders {', '.join(inside[:5])}{' and more' * (len(inside) > 5)}"] if inside else []
+    names = [place.name for place in inside]
+    found += [f"folders {', '.join(names[:5])}{' and more' * (len(names) > 5)}"] if names else []
     missing = "which of them are labels cannot be told from their names"
     if not any(images.find_suffix(file) in images.READERS for file in files):
         missing = f"there is no image in it ({', '.join(images.READERS)})"
     return f"{folder}: its layout is not known. Found: {'; '.join(found)}; {missing}. Wanted:\n{DRAWING}"
-
-
-# Layouts
 
 
 def find_own(folder):
@@ -109,28 +124,42 @@ def find_own(folder):
     if not is_own(folder):
         return None
     layout = layouts.Layout("the layout of this repository")
-    for part in layouts.PARTS:
+    for part in listing.PARTS:
         place = folder / part
         inside = part != "test" or (place / "image").is_dir()
         layout.add(part, place / "image" if inside else place, place / "label")
     if (folder / description.NAME).is_file():
-        said = annotations.read_json(folder / description.NAME)
+        said = {name.lower(): value for name, value in annotations.look_at_json(folder / description.NAME).items()}
         layout.labels, layout.channels = said.get("labels", {}), said.get("channel_names", {})
     return layout
 
 
 def find_drive(folder):
-    """DRIVE: training/images, training/1st_manual, training/mask; the same in test."""
-    if not (folder / "training" / "1st_manual").is_dir():
+    """DRIVE: training/images, training/1st_manual, training/mask; the same in test, or one of the two alone."""
+    places = {"train": folder / "training", "test": folder / "test"}
+    if (folder / "1st_manual").is_dir():
+        places = {"train": folder}
+    if not (places["train"] / "1st_manual").is_dir():
         return None
     layout = layouts.Layout("DRIVE (vessels of the retina)", {"background": 0, "vessel": 255})
     layout.rules.append("Labels are those of the first observer (1st_manual).")
-    for part, place in (("train", folder / "training"), ("test", folder / "test")):
-        observed = listing.list_files(place / "1st_manual")
-        observed = {stem.replace("manual1", place.name): file for stem, file in observed.items()}
-        layout.add(part, listing.list_files(place / "images"), observed, contents.read_white)
+    for part, place in places.items():
+        files = listing.list_files(place / "images")
+        numbers = {stem.split("_")[0]: file for stem, file in listing.list_files(place / "1st_manual").items()}
+        observed = {stem: numbers[stem.split("_")[0]] for stem in files if stem.split("_")[0] in numbers}
+        layout.add(part, files, observed, contents.read_white)
         layout.leave_out(listing.list_files(place / "2nd_manual").values(), "is of the second observer")
         layout.leave_out(listing.list_files(place / "mask").values(), "is the field of view, which is not used")
+    return layout
+
+
+def find_hrf(folder):
+    """HRF: images/01_dr.jpg, manual1/01_dr.tif, mask/01_dr_mask.tif."""
+    if not ((folder / "images").is_dir() and (folder / "manual1").is_dir()):
+        return None
+    layout = layouts.Layout("HRF (vessels of the retina)", {"background": 0, "vessel": 255})
+    layout.add("train", folder / "images", folder / "manual1", contents.read_white)
+    layout.leave_out(listing.list_files(folder / "mask").values(), "is the field of view, which is not used")
     return layout
 
 
@@ -152,38 +181,39 @@ def find_chase(folder):
 
 
 def find_carvana(folder):
-    """Carvana: train/*.jpg, train_masks/*_mask.gif, test/*.jpg."""
-    if not (folder / "train_masks").is_dir():
+    """Carvana: train/0cdf5b5d0ce1_01.jpg, train_masks/0cdf5b5d0ce1_01_mask.gif, test."""
+    files = listing.list_files(listing.enter(folder / "train"))
+    if not (folder / "train_masks").is_dir() or not all(re.fullmatch(r"[0-9a-f]{12}_\d\d", stem) for stem in files):
         return None
     layout = layouts.Layout("Carvana (cars)", {"background": 0, "car": 255})
-    layout.add("train", folder / "train", folder / "train_masks", contents.read_white)
+    layout.add("train", files, folder / "train_masks", contents.read_white)
     layout.add("test", folder / "test", {})
     return layout
 
 
 def find_dsb2018(folder):
     """Data Science Bowl 2018: stage1_train/<id>/images/<id>.png, stage1_train/<id>/masks/<hash>.png, an object each."""
-    sets = {"train": folder / "stage1_train", "test": folder / "stage1_test"}
-    if not sets["train"].is_dir():
-        sets = {"train": folder}
+    places = {"train": listing.enter(folder / "stage1_train"), "test": listing.enter(folder / "stage1_test")}
+    if not places["train"].is_dir():
+        places = {"train": folder}
     layout = layouts.Layout("Data Science Bowl 2018 (nuclei)", {"background": 0, "nucleus": 255})
     layout.rules.append("The objects of an image are one label; a border one pixel wide parts those that touch.")
-    unlabelled = []
-    for part, place in sets.items():
+    unlabelled, others = [], []
+    for part, place in places.items():
         for one in listing.list_folders(place) if place.is_dir() else []:
-            found = list(listing.list_files(one / "images").values())
-            if len(found) != 1 or one.name in sum(layouts.PARTS.values(), ()):
-                return None
-            label = None
-            if (one / "masks").is_dir():
-                label = functools.partial(
-                    contents.read_merged, found[0], list(listing.list_files(one / "masks").values())
-                )
-            elif part == "train":
-                unlabelled += found
+            found = listing.list_files(one / "images")
+            if list(found) != [one.name]:
+                others.append(one)
                 continue
-            layout.pairs.append(layouts.Pair(part, one.name, found[0], label))
+            file, label = found[one.name], None
+            if (one / "masks").is_dir():
+                label = functools.partial(contents.read_merged, file, list(listing.list_files(one / "masks").values()))
+            elif part == "train":
+                unlabelled.append(file)
+                continue
+            layout.pairs.append(layouts.Pair(part, one.name, file, label))
     layout.leave_out(unlabelled, "has no label")
+    layout.leave_out(others, "does not hold one image of its name")
     return layout
 
 
@@ -204,14 +234,14 @@ def find_isic(folder):
     layout = layouts.Layout("ISIC (lesions of the skin)", {"background": 0, "lesion": 255})
     places = [place for place in listing.list_folders(folder) if "isic" in place.name.lower()]
     for place in places:
-        matched = re.search(r"(Training|Validation|Test)(_v\d)?_(Input|Data)$", place.name)
-        if matched:
-            named = re.compile(rf"{matched[1]}(_v\d)?(_Part1)?_GroundTruth$")
-            truth = [other for other in places if named.search(other.name)]
+        matched = re.search(r"(Part[23]B?)?_?(Training|Validation|Test)(_v\d)?_(Input|Data)$", place.name)
+        if matched and not matched[1]:  # parts 2 and 3 are other tasks
+            named = re.compile(rf"(?<!Part3_)(?<!Part2_){matched[2]}(_v\d)?(_Part1)?_GroundTruth$")
+            truth = [other for other in places if named.search(other.name) and "Task3" not in other.name]
             files = listing.list_files(place)
             extra = [file for stem, file in files.items() if stem.endswith("_superpixels")]
             files = {stem: file for stem, file in files.items() if file not in extra}
-            part = {"Training": "train", "Validation": "val", "Test": "test"}[matched[1]]
+            part = {"Training": "train", "Validation": "val", "Test": "test"}[matched[2]]
             layout.add(part, files, truth[0] if truth else {}, contents.read_white)
             layout.leave_out(extra, "holds superpixels")
     if not layout.pairs:
@@ -226,24 +256,38 @@ def find_camvid(folder):
         return None
     layout = layouts.Layout("SegNet's CamVid (streets)", {name: value for value, name in enumerate(CAMVID)})
     layout.rules.append("The value 11 is void: it is not labelled.")
-    for part in layouts.PARTS:
+    for part in listing.PARTS:
         layout.add(part, folder / part, folder / f"{part}annot")
     return layout
 
 
 def find_voc(folder):
-    """Pascal VOC: JPEGImages, SegmentationClass, ImageSets/Segmentation/train.txt and val.txt."""
-    if not ((folder / "JPEGImages").is_dir() and (folder / "SegmentationClass").is_dir()):
+    """Pascal VOC: JPEGImages, SegmentationClass, ImageSets/Segmentation/train.txt and val.txt; or what exports so."""
+    places = [folder / name for name in ("SegmentationClassPNG", "SegmentationClass", "SegmentationClassAug")]
+    place = next((one for one in places if one.is_dir()), None)
+    if not place or not (folder / "JPEGImages").is_dir():
         return None
-    layout = layouts.Layout(
-        "Pascal VOC (20 kinds of things)", {name: value for value, name in enumerate(VOC)} | {"ignore": contents.VOID}
-    )
-    layout.rules.append("The value 255 is void: it is not labelled. Classes are those of SegmentationClass.")
-    found, masks = listing.list_files(folder / "JPEGImages"), listing.list_files(folder / "SegmentationClass")
+    layout = layouts.Layout("Pascal VOC (20 kinds of things)")
+    layout.labels = {name: value for value, name in enumerate(VOC)} | {"ignore": contents.VOID}
+    names, colours = folder / "class_names.txt", folder / "labelmap.txt"
+    if names.is_file():
+        layout = layouts.Layout("Pascal VOC's layout, with classes of its own (class_names.txt)")
+        listed = [name for name in names.read_text().split("\n") if name.strip() and name.strip() != "__ignore__"]
+        layout.labels = {name.strip().strip("_"): value for value, name in enumerate(listed)}
+    elif colours.is_file():
+        layout = layouts.Layout("Pascal VOC's layout, with colours of its own (labelmap.txt)")
+        for line in colours.read_text().splitlines():
+            if line.strip() and line[0] != "#":
+                name, colour = line.split(":")[:2]
+                layout.labels[name] = "#" + bytes(map(int, colour.split(","))).hex()
+    if layout.labels.get("ignore") == contents.VOID:
+        layout.rules.append("The value 255 is void: it is not labelled.")
+    layout.rules.append(f"Labels are those of {place.name}.")
+    found, masks = listing.list_files(folder / "JPEGImages"), listing.list_files(place)
     listed = {}
-    for part in layouts.PARTS:
-        file = folder / "ImageSets" / "Segmentation" / f"{part}.txt"
-        listed[part] = file.read_text().split() if file.is_file() else []
+    for part, names in {"train": ("train", "default"), "val": ("val",), "test": ("test",)}.items():
+        files = [folder / "ImageSets" / "Segmentation" / f"{name}.txt" for name in names]
+        listed[part] = [stem for file in files if file.is_file() for stem in file.read_text().split()]
     if any(listed.values()):
         layout.rules.append("What is in train/ and val/ is read from ImageSets/Segmentation.")
     else:
@@ -258,8 +302,13 @@ def find_voc(folder):
 
 def find_cityscapes(folder):
     """Cityscapes: leftImg8bit/train/<city>/*_leftImg8bit.png, gtFine/train/<city>/*_gtFine_labelIds.png."""
-    truth = next((folder / name for name in ("gtFine", "gtCoarse") if (folder / name).is_dir()), None)
-    if not truth or not (folder / "leftImg8bit").is_dir():
+    places = {}
+    for place in [folder, *listing.list_folders(folder)]:  # archives are unpacked into a folder of their own each
+        for name in ("leftImg8bit", "gtFine", "gtCoarse"):
+            if (place / name).is_dir():
+                places.setdefault(name, place / name)
+    truth = places.get("gtFine") or places.get("gtCoarse")
+    if not truth or "leftImg8bit" not in places:
         return None
     layout = layouts.Layout(
         "Cityscapes (streets)", {name: i for i, name in enumerate(TRAINED_ON)} | {"ignore": contents.VOID}
@@ -268,12 +317,15 @@ def find_cityscapes(folder):
     layout.rules.append("Cities stay sub-folders: --group-by folder holds out whole cities.")
     table = {value: i for i, value in enumerate(TRAINED_ON.values())}
     read = functools.partial(contents.read_recoded, table=table)
-    for part in layouts.PARTS:
+    for part in listing.PARTS:
         found = {
             stem.removesuffix("_leftImg8bit"): file
-            for stem, file in listing.list_files(folder / "leftImg8bit" / part).items()
+            for stem, file in listing.list_files(places["leftImg8bit"] / part).items()
         }
         _, masks = listing.split_by_suffix(listing.list_files(truth / part), f"_{truth.name}_labelIds")
+        if not masks and part != "test":  # already numbered as the classes are
+            _, masks = listing.split_by_suffix(listing.list_files(truth / part), f"_{truth.name}_labelTrainIds")
+            read = None
         if part == "test" and masks:
             layout.leave_out(masks.values(), "is of test/, whose labels are not public,")
             masks = {}
@@ -313,7 +365,7 @@ def find_nnunet(folder):
         return None
     layout = layouts.Layout("nnU-Net's raw data")
     if (folder / description.NAME).is_file():
-        said = annotations.read_json(folder / description.NAME)
+        said = annotations.look_at_json(folder / description.NAME)
         layout.labels = _name_regions(said.get("labels", {}), layout.rules)
         layout.channels = said.get("channel_names") or said.get("modality") or {}
     for part, ending in (("train", "Tr"), ("test", "Ts")):
@@ -323,9 +375,12 @@ def find_nnunet(folder):
         files = {case: found[0] for case, found in cases.items()}
         layout.add(part, files, listing.list_files(folder / f"labels{ending}"))
         joined = {files[case]: found for case, found in cases.items() if len(found) > 1}
+        fewer = [case for case, found in cases.items() if len(found) < max(map(len, cases.values()))]
+        if fewer:
+            raise ValueError(f"{folder}: the case {fewer[0]} lacks a channel that others have; add or remove it.")
         if joined:
-            count = max(map(len, joined.values()))
-            layout.rules.append(f"{part}: the files _0000 to _{count - 1:04} of a case are channels of one image.")
+            numbers = ", ".join(folders.find_stem(file)[-5:] for file in next(iter(joined.values())))
+            layout.rules.append(f"{part}: the files {numbers} of a case are the channels of one image.")
         layout.pairs = [
             layouts.Pair(
                 pair.part, pair.stem, functools.partial(contents.join_channels, joined[pair.image]), pair.label
@@ -339,6 +394,8 @@ def find_nnunet(folder):
 
 def _name_regions(named, rules):
     """The `labels` of nnU-Net, where a name may stand for several values: each value by all the names that it has."""
+    if named and all(isinstance(value, str) for value in named.values()):  # as nnU-Net once wrote them
+        return {name: int(value) for value, name in named.items()}
     if not any(isinstance(value, list) for value in named.values()):
         return named
     rules.append("Regions overlap: each value is a class, with the names of all regions that it is part of.")
@@ -353,12 +410,13 @@ def find_cellpose(folder):
     """Cellpose: a.tif and a_masks.tif (a_cp_masks.tif, a_img.tif) in one folder, or in train and test."""
     layout = layouts.Layout("Cellpose's data", {"background": 0, "cell": 255})
     layout.rules.append("Labels number objects: they become inside, with a border where they touch.")
-    places = {part: listing.find_folder(folder, names) for part, names in layouts.PARTS.items()}
-    if not any(places.values()):
+    places = {listing.find_part(place.name): place for place in listing.list_folders(folder)}
+    if not any(part in places for part in listing.PARTS):
         places = {"train": folder}
-    for part, place in places.items():
+    for part in listing.PARTS:
+        place = places.get(part)
         files = {stem.removesuffix("_img"): file for stem, file in (listing.list_here(place) if place else {}).items()}
-        made = {stem: file for stem, file in files.items() if re.search("_(flows|cp_output|outlines)$", stem)}
+        made = {stem: file for stem, file in files.items() if re.search("_(flows|cp_output|outlines|seg)$", stem)}
         files = {stem: file for stem, file in files.items() if stem not in made}
         suffix = "_cp_masks" if any(stem.endswith("_cp_masks") for stem in files) else "_masks"
         found, masks = listing.split_by_suffix(files, suffix)
@@ -395,46 +453,66 @@ def find_tracking(folder):
 
 
 def find_labelme(folder):
-    """LabelMe: a.jpg and a.json in one folder."""
+    """LabelMe: a.jpg and a.json in one folder, or in one of train, val and test."""
     described = {}
-    for file in sorted(folder.glob("*.json")):
-        said = annotations.read_json(file)
-        if isinstance(said, dict) and "shapes" in said and "imagePath" in said:
+    for file in listing.list_json(folder):
+        said = annotations.look_at_json(file)
+        if isinstance(said.get("shapes"), list) and "imagePath" in said:
             described[file] = said
     if not described:
         return None
     layout = layouts.Layout("LabelMe's JSON")
     names = {shape["label"] for said in described.values() for shape in said["shapes"]}
-    values = _number_names(layout, sorted(names - {"__ignore__", "_background_"}))
-    values["_background_"] = 0
+    values = _number_names(layout, sorted(names - {"__ignore__"}))
     if "__ignore__" in names:
         values["__ignore__"] = layout.labels["ignore"] = _choose_void(layout.labels)
-    lines, files = [], {file.name: file for file in folder.iterdir()}
+    lines, taken = [], set()
     for file, said in described.items():
-        image = files.get(re.split(r"[\\/]", said["imagePath"])[-1])
-        if image is None:
+        embedded, name = said.pop("imageData", None), re.split(r"[\\/]", said["imagePath"])[-1].lower()
+        image = {one.name.lower(): one for place in (file.parent, *_beside(file)) for one in place.iterdir()}.get(name)
+        if image is None and not embedded:
             layout.leave_out([file], f"belongs to {said['imagePath']}, which is not there,")
             continue
         objects = []
         for shape in said["shapes"]:
-            outline = annotations.read_outline(shape)
-            if outline is None:
+            found = annotations.read_shape(shape)
+            if found is None:
                 lines.append(f"{file}: a {shape.get('shape_type')}")
             else:
-                objects.append((values[shape["label"]], [outline]))
-        layout.pairs.append(layouts.Pair("train", folders.find_stem(image), image, contents.draw(objects, image)))
+                objects.append((values[shape["label"]], found))
+        if image is None:
+            pixels = annotations.read_embedded(embedded)
+            image, size = functools.partial(np.expand_dims, pixels, 0), pixels.shape[:2]
+            label = contents.draw(objects, file, size)
+        else:
+            taken.add(image)
+            label = contents.draw(objects, image)
+        place = file.relative_to(folder)
+        part = listing.find_part(place.parts[0]) if len(place.parts) > 1 else None
+        stem = place.relative_to(place.parts[0]) if part else place
+        layout.pairs.append(layouts.Pair(part or "train", stem.with_suffix("").as_posix(), image, label))
     layout.leave_out(lines, "has no area")
-    taken = {pair.image for pair in layout.pairs}
-    layout.leave_out([file for file in listing.list_here(folder).values() if file not in taken], "has no outlines")
+    left_out = [file for file in listing.list_here(folder).values() if file not in taken]
+    layout.leave_out(left_out, "has no outlines")
     return layout
 
 
+def _beside(file):
+    """The folders of images that may lie beside a folder of JSON."""
+    return [place for place in listing.list_folders(file.parent.parent) if place.name.lower() in IMAGES]
+
+
 def _number_names(layout, names):
-    """Give values to the classes of outlines: 255 for one, 1, 2, ... for several; returns them by name."""
+    """Give values to the classes of outlines: 255 for one, 1, 2, ... for several; returns them by name.
+
+    What is called background is 0.
+    """
+    ground = [name for name in names if name.strip("_").lower() == "background"]
+    names = [name for name in names if name not in ground]
     values = {name: value for value, name in enumerate(names, start=1)} if len(names) > 1 else dict.fromkeys(names, 255)
     layout.labels = {"background": 0} | values
     layout.rules.append("Outlines are filled, later ones over earlier; a border parts objects of a class that touch.")
-    return values
+    return values | dict.fromkeys(ground, 0)
 
 
 def _choose_void(named):
@@ -444,99 +522,194 @@ def _choose_void(named):
 
 def find_coco(folder):
     """COCO: a JSON of images, annotations and categories for each part, and the images anywhere below the folder."""
+    files = listing.list_json(folder)
     described = {}
-    for file in sorted([*folder.glob("*.json"), *folder.glob("*/*.json")]):
-        said = annotations.read_json(file)
-        if isinstance(said, dict) and {"images", "annotations", "categories"} <= set(said):
+    for file in [file for file in files if "instances" in file.name] or files:
+        said = annotations.look_at_json(file)
+        is_coco = {"images", "annotations", "categories"} <= set(said) and isinstance(said["images"], list)
+        if is_coco and "panoptic" not in file.name:
+            if isinstance(said["annotations"], dict):  # as LIVECell numbers them
+                said["annotations"] = list(said["annotations"].values())
+            annotations.check_coco(said, file)
             described[file] = said
-    described = {file: said for file, said in described.items() if "instances" in file.name} or described
     if not described:
         return None
     layout = layouts.Layout("COCO's JSON")
-    used = {one["category_id"] for said in described.values() for one in said["annotations"]}
-    categories = {one["id"]: one["name"] for said in described.values() for one in said["categories"]}
-    values = _number_names(layout, [categories[number] for number in sorted(used & set(categories))])
+    names, used = {}, []  # a category has another number in each file, perhaps
+    for file, said in described.items():
+        names[file] = {one["id"]: one["name"] for one in said["categories"]}
+        used += [names[file][number] for number in sorted({one["category_id"] for one in said["annotations"]})]
+    values = _number_names(layout, list(dict.fromkeys(used)))
     if any(one.get("iscrowd") for said in described.values() for one in said["annotations"]):
         layout.labels["ignore"] = _choose_void(layout.labels)
         layout.rules.append(f"Crowds become {layout.labels['ignore']}, which is not labelled.")
-    files, parts = {}, {}
-    for file in listing.list_files(folder).values():
-        files.setdefault(file.name, []).append(file)
+    found, parts = {}, {}
+    for file in _find_images(folder):
+        found.setdefault(file.name.lower(), []).append(file)
     for file, said in described.items():
-        part = _find_part(file.relative_to(folder))
+        part = _name_part(file.relative_to(folder)) if len(described) > 1 else "train"
         if part in parts:
             raise ValueError(f"{folder}: {parts[part].name} and {file.name} may be meant both; remove one of the two.")
         parts[part] = file
-        drawn = {}
+        drawn, missing = {}, []
         for one in said["annotations"]:
-            value = layout.labels["ignore"] if one.get("iscrowd") else values[categories[one["category_id"]]]
+            value = layout.labels["ignore"] if one.get("iscrowd") else values[names[file][one["category_id"]]]
             drawn.setdefault(one["image_id"], []).append((value, one.get("segmentation") or []))
-        missing = []
         for one in said["images"]:
-            found = files.get(re.split(r"[\\/]", one["file_name"])[-1], [])
-            found = [path for path in found if path.as_posix().endswith(f"/{one['file_name']}")] or found
-            if len(found) != 1:
-                missing.append(f"{file}: {one['file_name']}{' has namesakes' * (len(found) > 1)}")
+            steps = [step for step in re.split(r"[\\/]", one["file_name"]) if step not in ("", ".", "..")]
+            image = _choose_image(found.get(steps[-1].lower(), []), steps, file, part)
+            if image is None:
+                missing.append(f"{file}: {one['file_name']}")
                 continue
-            label = contents.draw(drawn.get(one["id"], []), found[0], (one["height"], one["width"]))
-            stem = one["file_name"].removesuffix(found[0].suffix)
-            layout.pairs.append(layouts.Pair(part, stem, found[0], label))
-        layout.leave_out(missing, "is not to be found")
+            inside = "/".join(steps[:-1]) if "/".join(steps) == one["file_name"] and ":" not in steps[0] else ""
+            label = contents.draw(drawn.get(one["id"], []), image, (one["height"], one["width"]))
+            stem = f"{inside}/{folders.find_stem(image)}".removeprefix("/")
+            layout.pairs.append(layouts.Pair(part, stem, image, label))
+        layout.leave_out(missing, "is not there, or more than once,")
     return layout
 
 
-def _find_part(file):
+def _find_images(folder):
+    """All images below a folder, whatever they are called."""
+    return [file for file in sorted(folder.rglob("*")) if images.find_suffix(file) in images.READERS]
+
+
+def _choose_image(found, steps, file, part):
+    """The image of COCO among those of its name: by its path, beside its JSON, or in a folder of its part; or None."""
+    ways = (
+        lambda path: path.name == steps[-1],
+        lambda path: path.as_posix().lower().endswith("/".join(["", *steps]).lower()),
+        lambda path: path.parent == file.parent,
+        lambda path: any(_name_part(Path(place)) == part for place in path.parent.parts[-3:]),
+    )
+    for way in ways:
+        if len(found) > 1:
+            found = [path for path in found if way(path)] or found
+    return found[0] if len(found) == 1 else None
+
+
+def _name_part(file):
     """Which part a file's path names: train if none."""
-    for part, names in layouts.PARTS.items():
+    for part, names in listing.PARTS.items():
         if re.search(rf"(?<![a-z])({'|'.join(names)})", str(file).lower()):
             return part
     return "train"
 
 
+def find_pets(folder):
+    """Oxford-IIIT Pet: images, annotations/trimaps of 1 pet, 2 background and 3 border, trainval.txt, test.txt."""
+    truth = folder / "annotations"
+    if not ((truth / "trimaps").is_dir() and (folder / "images").is_dir()):
+        return None
+    layout = layouts.Layout("Oxford-IIIT Pet", {"pet": 1, "background": 2, "ignore": 3})
+    layout.rules.append("The value 3, the border, is not labelled.")
+    found, masks = listing.list_here(folder / "images"), listing.list_here(truth / "trimaps")
+    tested = (truth / "test.txt").read_text().splitlines() if (truth / "test.txt").is_file() else []
+    tested = {line.split()[0] for line in tested if line.strip()}
+    for part, held in (("train", False), ("test", True)):
+        chosen = {stem: file for stem, file in found.items() if (stem in tested) == held}
+        layout.add(part, chosen, {stem: masks[stem] for stem in chosen if stem in masks})
+    return layout
+
+
 def find_folders(folder):
     """Images and labels in two folders, such as images and masks; with train, val and test outside or inside these."""
     layout = layouts.Layout("a folder of images and one of labels")
-    places = {part: listing.find_folder(folder, names) for part, names in layouts.PARTS.items()}
-    pairs = {
-        part: (listing.find_folder(place, IMAGES), listing.find_folder(place, LABELS))
-        for part, place in places.items()
-        if place
-    }
+    pairs, inside = {}, listing.list_folders(folder)
+    for part, names in listing.PARTS.items():
+        place = listing.find_folder(folder, names)
+        both = (listing.find_folder(place, IMAGES), listing.find_folder(place, LABELS)) if place else (None, None)
+        if not all(both):  # train and train_labels, or train_images and train_masks
+            both = tuple(
+                listing.find_folder(folder, [n + k for n in names for k in kinds]) for kinds in (IMAGES, LABELS)
+            )
+            both = (both[0] or place, both[1])
+        pairs[part] = both
     if not any(map(all, pairs.values())):
         found, masks = listing.find_folder(folder, IMAGES), listing.find_folder(folder, LABELS)
         if not found or not masks:
             return None
-        inside = {
+        pairs = {
             part: (listing.find_folder(found, names), listing.find_folder(masks, names))
-            for part, names in layouts.PARTS.items()
+            for part, names in listing.PARTS.items()
         }
-        pairs = inside if any(map(all, inside.values())) else {"train": (found, masks)}
+        if not any(map(all, pairs.values())):
+            pairs = {"train": (found, masks), "test": (listing.find_folder(folder, listing.PARTS["test"]), None)}
     for part, (found, masks) in pairs.items():
         layout.add(part, found, masks)
+    named = {place for both in pairs.values() for place in both if place}
+    layout.leave_out([place for place in inside if place not in named and not _holds(place, named)], "is not known")
     return layout
 
 
+def _holds(place, named):
+    """Whether one of some folders lies in a folder."""
+    return any(place in other.parents for other in named)
+
+
 def find_suffixes(folder):
-    """Images and labels in one folder, and its sub-folders, where labels have a suffix such as _mask (LGG)."""
+    """Images and labels in one folder, or its sub-folders, where labels have a suffix such as _mask (LGG, BUSI)."""
     files = listing.list_files(listing.enter(folder))
-    for suffix in ("_mask", "_masks", "_label", "_labels", "_seg", "_segmentation", "_gt", "_manual"):
-        found, masks = listing.split_by_suffix(files, suffix)
-        if not set(found) & set(masks):
+    for suffix in SUFFIXES:
+        masks = {}
+        for stem, file in files.items():
+            matched = re.fullmatch(rf"(.*){suffix}(_\d+)?", stem)
+            if matched and matched[1] in files:
+                masks.setdefault(matched[1], []).append(file)
+        if not masks:
             continue
         layout = layouts.Layout("images and labels in one folder")
         layout.rules.append(f"Labels have the suffix {suffix}.")
+        first = [found[0] for found in masks.values()]
+        read = contents.read_objects if suffix in ("_masks", "_anno") and contents.numbers_objects(first) else None
+        if read:
+            layout.labels = {"background": 0, "object": 255}
+            layout.rules.append("Labels number objects: they become inside, with a border where they touch.")
         if all(Path(stem).name.startswith("TCGA_") for stem in masks):
             layout = layouts.Layout("LGG (abnormalities in MR of the brain)", {"background": 0, "abnormality": 255})
             layout.rules.append("Patients stay sub-folders: --group-by folder holds out whole patients.")
-        layout.add("train", found, masks, contents.read_white if layout.labels else None)
+            read = contents.read_white
+        several = {found[0]: found for found in masks.values() if len(found) > 1}
+        if several:
+            layout.rules.append(f"Several masks of one image, as of {next(iter(several))}, are joined.")
+        taken = {file for found in masks.values() for file in found}
+        rest = {stem: file for stem, file in files.items() if file not in taken}
+        parts = {stem: _part_of(stem) for stem in rest}
+        for part in listing.PARTS:
+            chosen = {stem: file for stem, file in rest.items() if (parts[stem] or "train") == part}
+            truth = {stem: masks[stem][0] for stem in chosen if stem in masks}
+            shorter = {stem: stem.split("/", 1)[1] if parts[stem] and "/" in stem else stem for stem in chosen}
+            layout.add(
+                part,
+                {shorter[stem]: file for stem, file in chosen.items()},
+                {shorter[stem]: file for stem, file in truth.items()},
+                functools.partial(_read_several, several=several, read=read) if several else read,
+            )
         return layout
     return None
+
+
+def _part_of(stem):
+    """The part that a stem names, by its first folder or, as in GlaS, by its first word; None if none."""
+    folder, _, name = stem.rpartition("/")
+    if folder:
+        return listing.find_part(folder.split("/")[0])
+    matched = re.match("(train|val|test)[A-Z]?_", name)
+    return matched[1] if matched else None
+
+
+def _read_several(file, several, read):
+    """A label, or several of one image joined, as they are or as `read` makes them."""
+    if file in several:
+        return contents.read_union(several[file])
+    return (read or contents.read_white)(file)
 
 
 LAYOUTS = (
     find_own,
     find_nnunet,
     find_drive,
+    find_hrf,
     find_chase,
     find_carvana,
     find_dsb2018,
@@ -547,9 +720,10 @@ LAYOUTS = (
     find_cityscapes,
     find_stacks,
     find_tracking,
-    find_cellpose,
     find_coco,
     find_labelme,
+    find_cellpose,
+    find_pets,
     find_folders,
     find_suffixes,
 )

@@ -6,12 +6,6 @@ from dataclasses import dataclass, field
 from segmentation.files import pairing
 from segmentation.sources import listing
 
-PARTS = {
-    "train": ("train", "training"),
-    "val": ("val", "valid", "validation"),
-    "test": ("test", "testing"),
-}
-
 
 @dataclass(frozen=True)
 class Pair:
@@ -53,8 +47,8 @@ class Layout:
             What makes a label out of its file: integers (pages, height, width); None to take the file as it is.
         """
         image_files, label_files = (
-            files if isinstance(files, dict) else listing.list_files(listing.enter(files))
-            for files in (image_files, label_files)
+            files if isinstance(files, dict) else listing.list_files(listing.enter(files), masks)
+            for files, masks in ((image_files, False), (label_files, True))
         )
         paired = pairing.pair(image_files, label_files)
         if paired.rule:
@@ -73,3 +67,7 @@ class Layout:
         if files:
             more = f", as {len(files) - 1} more like it" if len(files) > 1 else ""
             self.rules.append(f"{files[0]} {reason} and is left out{more}.")
+
+    def can_be_trained_on(self):
+        """Whether an image to train on has a label."""
+        return any(pair.part == "train" and pair.label is not None for pair in self.pairs)

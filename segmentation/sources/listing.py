@@ -5,6 +5,12 @@ from pathlib import Path
 
 from segmentation.files import folders, images
 
+PARTS = {
+    "train": ("train", "training"),
+    "val": ("val", "valid", "validation"),
+    "test": ("test", "testing"),
+}
+
 
 def list_folders(folder):
     """The folders in a folder, without hidden ones and those of systems."""
@@ -27,9 +33,24 @@ def find_folder(folder, names):
     return found[0] if found else None
 
 
-def list_files(folder):
-    """The images in a folder and its sub-folders by stem; none if there is no such folder."""
-    return folders.find_images(folder, masks=True) if folder and folder.is_dir() else {}
+def list_files(folder, masks=False):
+    """The images in a folder and its sub-folders by stem, with `masks` also those that predict.py writes.
+
+    There are none if there is no such folder.
+    """
+    return folders.find_images(folder, masks) if folder and folder.is_dir() else {}
+
+
+def list_json(folder, depth=2):
+    """The JSON files in a folder, and in its sub-folders down to a depth, without hidden ones, in order."""
+    files = sorted(file for file in folder.glob("*.json") if file.name[0] != ".")
+    return files + [file for place in list_folders(folder) if depth for file in list_json(place, depth - 1)]
+
+
+def find_part(name):
+    """Which of `PARTS` a folder stands for by its name, such as training or test_set; None if for none."""
+    name = re.sub(r"[ _-]?(set|sorted|data)$", "", name.lower())
+    return next((part for part, names in PARTS.items() if name in names), None)
 
 
 def list_here(folder):
@@ -40,8 +61,11 @@ def list_here(folder):
 
 def enter(folder):
     """The folder in which files lie: itself, or the one folder in it, such as that of an archive."""
-    while folder and folder.is_dir() and len(list(folder.iterdir())) == 1 and list_folders(folder):
-        folder = list_folders(folder)[0]
+    while folder and folder.is_dir():
+        seen = [path for path in folder.iterdir() if path.name[0] != "." and path.name.lower() != "__macosx"]
+        if len(seen) != 1 or not seen[0].is_dir():
+            break
+        folder = seen[0]
     return folder
 
 
