@@ -309,7 +309,7 @@ def score(options, held_out, predicted, tested=True):
         tables.score_mask(label, mask, held_out.classes) for label, mask in zip(held_out.labels, predicted, strict=True)
     ]
     scores, (_, labels) = {"held out": tables.mean_scores(rows)}, dataset.find_places(options.data, "test")
-    if labels.is_dir() and tested:
+    if labels.is_dir() and folders.find_images(labels, masks=True) and tested:
         rows, _ = tables.score_folder(choose_out(options), labels, held_out.classes)
         scores["test"] = tables.mean_scores(rows.values())
     return scores

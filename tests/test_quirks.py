@@ -282,6 +282,13 @@ def test_a_stack_that_was_an_image_replaces_its_mask(tmp_path):
     assert "test" in runs.read_summary(tmp_path / "run")["scores"]
 
 
+def test_an_empty_folder_of_test_labels_is_none(tmp_path):
+    write_pairs(tmp_path)
+    (tmp_path / "test" / "label").mkdir(parents=True)
+    nothing = data.Pairs([], [], [], classes.Classes((0, 255), ("0", "255")), scaling.BY_DTYPE)
+    assert main.score(main.parse(["--data", str(tmp_path)]), nothing, []) == {"held out": {}}
+
+
 def test_long_names_are_refused_before_training(tmp_path):
     write_pairs(tmp_path)
     write(tmp_path / "test" / f"{'x' * 230}.png", to_bytes(draw_discs(8)[0]))
