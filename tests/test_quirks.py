@@ -8,9 +8,10 @@ import pytest
 from helpers import SMALL, check, draw_discs, draw_section, find_problem, save, take, to_bytes, write, write_pairs
 from PIL import Image
 
+import data
 import evaluate
 import main
-from segmentation.files import dataset, labels
+from segmentation.files import classes, dataset, labels, scaling
 from segmentation.scores import tables
 from segmentation.training import runs
 
