@@ -175,13 +175,17 @@ def compile_network(network, options, known):
     """Choose loss, optimiser and metrics; all are written to history.csv. `known` are the classes of the labels."""
     classes = network.output_shape[-1]
     loss, rare = "binary_crossentropy", known.order[0]
+    accuracy = keras.metrics.BinaryAccuracy("accuracy", dtype="float32")
     iou = keras.metrics.BinaryIoU([rare], name=f"{known.names[rare]}_iou", dtype="float32")
     if classes > 1:
         loss = "sparse_categorical_crossentropy"
+        accuracy = keras.metrics.SparseCategoricalAccuracy("accuracy", dtype="float32")
         iou = keras.metrics.MeanIoU(classes, "mean_iou", dtype="float32", sparse_y_pred=False)
     steps = options.epochs * options.steps_per_epoch
     rate = keras.optimizers.schedules.CosineDecay(options.learning_rate, steps)
-    network.compile(optimizer=keras.optimizers.Adam(rate), loss=loss, weighted_metrics=["accuracy", iou])
+    network.compile(optimizer=keras.optimizers.Adam(rate), loss=loss, weighted_metrics=[accuracy, iou])
+    # Were variables first made in a step, as by "accuracy", TensorFlow would trace it twice.
+    network.optimizer.build(network.trainable_variables)
 
 
 def find_rare(known):
