@@ -158,6 +158,11 @@ def test_objects_whose_outside_is_not_zero_are_refused(tmp_path):
     assert "if -1 is outside, write 0 for it" in find_problem(tmp_path, objects=True)
 
 
+def test_objects_of_which_nothing_is_labelled_end_in_a_sentence(tmp_path):
+    write_pairs(tmp_path, label=lambda numbers: np.full(numbers.shape, 255, np.uint8))
+    assert dataset.survey(tmp_path, objects=True, ignore=255).folder == tmp_path
+
+
 def test_strokes_in_colour_are_asked_about(tmp_path):
     def scribble(numbers):
         strokes = np.zeros(numbers.shape, int)

@@ -29,10 +29,9 @@ class Facts:
 
     `size` is (height, width), `pages` how many images the file holds, `channels` how many each has, `digests` are
     fingerprints of the pages' pixels, None for a page of one value. Of an image `greys` are its `scaling.Greys` and
-    `ends` its lowest and highest value, of a
-    label `content` is its `labels.Content`. `notes` say what was left out of a file, `in_grey` that a picture in red,
-    green and blue shows no colour. `array` is what was decoded, pages of pixels or a `labels.Label`, if it is to be
-    trained on and was kept.
+    `ends` its lowest and highest value, of a label `content` is its `labels.Content`. `notes` say what was left out of
+    a file, `in_grey` that a picture in red, green and blue shows no colour. `array` is what was decoded, pages of
+    pixels or a `labels.Label`, if it is to be trained on and was kept.
     """
 
     size: tuple

@@ -206,6 +206,8 @@ def _look_for_two_codings(contents, read, reading, finding):
 def _check_outside(read, finding):
     """Add a problem where 0 cannot be the outside of numbered objects."""
     counts = sum((Counter(content.counts) for content in read.values()), Counter())
+    if not counts:  # nothing is labelled, which is found elsewhere
+        return
     value, pixels = counts.most_common(1)[0]
     negative = min(counts) < 0
     if negative or not counts[0] or (value != 0 and pixels > counts.total() / 2):
