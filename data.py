@@ -13,15 +13,12 @@ A dataset is a folder (docs/images.md):
 import argparse
 import functools
 import math
-import os
 import sys
 import threading
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import keras
 import numpy as np
-from keras._tf_keras.keras.preprocessing.image import ImageDataGenerator  # tensorflow.keras's, without TensorFlow
 from scipy import ndimage
 
 from segmentation import arguments, devices, geometry
@@ -32,18 +29,13 @@ from segmentation.training import borders
 # What the same tissue may look like in another section. Shears and rotations are in degrees, and keep the membranes'
 # look.
 AFFINE = {"rotation_range": 10, "shear_range": 5, "zoom_range": 0.1, "fill_mode": "reflect"}
-IMAGE_GENERATOR = ImageDataGenerator(**AFFINE, interpolation_order=1)
-LABEL_GENERATOR = ImageDataGenerator(**AFFINE, interpolation_order=0)
-WEIGHT_GENERATOR = ImageDataGenerator(**AFFINE | {"fill_mode": "constant"}, interpolation_order=0)
 CONTRAST = 0.2
 BRIGHTNESS = 0.1
 NOISE = 0.08
-CENTRED = 0.5  # of the crops, where a class is rare
-MOST_PLACES = 1000  # of a label, that crops are centred on
+MOST_PLACES = 250  # of a class in a label, that crops are drawn around
 MOST_LABELS = 256  # that are looked at to find what share of them is labelled
 LARGEST_TILE, SMALLEST_TILE, HALO = 1536, 192, 32  # sides of held-out tiles, and what they see beyond, in pixels
 NUMPY_RANDOM_STATE = threading.Lock()
-WORKERS = min(8, os.cpu_count() or 1)
 
 
 @dataclass(frozen=True)
@@ -185,11 +177,13 @@ def augment(image, label, rng, augmentation, ignoring=False):
     """
     if augmentation.elastic:
         image, label = deform(image, label, rng, augmentation.elastic, ignoring)
-    transform = draw_transform(IMAGE_GENERATOR, image.shape, rng)
-    image = IMAGE_GENERATOR.apply_transform(image, transform)
-    moved = LABEL_GENERATOR.apply_transform(label, transform)
+    generator = make_generator(interpolation_order=1)
+    transform = draw_transform(generator, image.shape, rng)
+    image = generator.apply_transform(image, transform)
+    moved = make_generator(interpolation_order=0).apply_transform(label, transform)
     if ignoring:
-        moved[..., -1:] = WEIGHT_GENERATOR.apply_transform(label[..., -1:], transform)
+        outside = make_generator(interpolation_order=0, fill_mode="constant")
+        moved[..., -1:] = outside.apply_transform(label[..., -1:], transform)
     label = moved
     if augmentation.grey:
         contrast = np.float32(1 + rng.uniform(-CONTRAST, CONTRAST))
@@ -200,6 +194,15 @@ def augment(image, label, rng, augmentation, ignoring=False):
     turns = geometry.TURNS[augmentation.turns]
     k = turns[rng.integers(len(turns))]
     return geometry.turn(image, k), geometry.turn(label.astype("float32"), k)
+
+
+@functools.cache
+def make_generator(**options):
+    """A Keras ImageDataGenerator of what tissue may look like, `AFFINE`, with further options."""
+    # tensorflow.keras's, without TensorFlow. Not above, since Keras takes seconds to start, and a check does without.
+    from keras._tf_keras.keras.preprocessing.image import ImageDataGenerator
+
+    return ImageDataGenerator(**AFFINE | options)
 
 
 def draw_transform(generator, shape, rng):
@@ -244,7 +247,7 @@ def _move(image, positions, order, mode="reflect"):
     return np.stack([ndimage.map_coordinates(c, positions, order=order, mode=mode) for c in channels], axis=-1)
 
 
-def _make_target(label, border_weight, border_sigma, gain):
+def _make_target(label, border_weight, border_sigma, gain, class_weights):
     """A label, and what its pixels weigh, if that differs: narrow borders more, and what is not labelled nothing.
 
     Parameters
@@ -254,25 +257,29 @@ def _make_target(label, border_weight, border_sigma, gain):
         As for `Crops`.
     gain : float or None
         What all labelled pixels weigh; None if all pixels are labelled.
+    class_weights
+        As for `Crops`.
 
     Returns
     -------
     array (height, width, 1 or 2)
     """
-    if not (border_weight or gain):
+    if not (border_weight or gain or class_weights is not None):
         return label[..., np.newaxis]
     known = classes.known(label)
     weights = known * np.float32(gain or 1)
+    if class_weights is not None:
+        weights *= class_weights[np.where(known, label, 0)]
     if border_weight:
         weights *= borders.weigh_borders((label > 0) & known, border_weight, border_sigma)
     return np.dstack([np.where(known, label, 0), weights])
 
 
-class Crops(keras.utils.PyDataset):
+class Crops:
     """Endless variations of a few sections: random crops at full resolution, image and label transformed alike.
 
-    A crop depends on (seed, epoch, index of the batch, index in it) alone, not on the number of workers. Train with
-    `callbacks.FollowEpochs` and with `shuffle=False`, which keeps the batches in order.
+    A sequence of batches, for `batches.Batches`. A crop depends on (seed, epoch, index of the batch, index in it)
+    alone.
 
     Parameters
     ----------
@@ -286,17 +293,17 @@ class Crops(keras.utils.PyDataset):
         Crops a batch, batches an epoch.
     seed : int
         Where the random numbers begin.
-    workers : int
-        Threads that make batches while the network trains.
     augmentation : Augmentation
     border_weight, border_sigma : float
         The `w0` and `sigma` of `borders.weigh_borders`; a weight of 0 weighs all labelled pixels alike.
     ignoring : bool
         Whether there are pixels that are not labelled, which weigh nothing.
-    centred : int or None
-        A class, so rare that half of the crops have to hold some of it; None to draw all of them anywhere.
-    holding : list of int or None
-        The sections that hold some of that class; None to find them in the labels.
+    class_weights : float32 array or None
+        What the pixels of each class weigh; None if all weigh the same.
+    centred : float in [0, 1]
+        Share of the crops that are drawn around a pixel of a class of `holding`, each of these as often.
+    holding : dict of int to list of int
+        The sections that hold some of a class.
     group : devices.Group
         Which part of a batch this process makes.
 
@@ -315,22 +322,25 @@ class Crops(keras.utils.PyDataset):
         batch_size,
         steps,
         seed=0,
-        workers=WORKERS,
         augmentation=Augmentation(),
         border_weight=0.0,
         border_sigma=5.0,
         ignoring=False,
-        centred=None,
+        class_weights=None,
+        centred=0.0,
         holding=None,
         group=devices.ALONE,
     ):
-        super().__init__(workers=workers)
         self.images, self.labels, self.ignoring = images, labels, ignoring
         # So that a loss by few strokes is no smaller than one by all pixels.
         some = labels[:: len(labels) // MOST_LABELS + 1]
         gain = 1 / max(np.mean([classes.known(label).mean() for label in some]), 1e-9) if ignoring else None
         self.make_target = functools.partial(
-            _make_target, border_weight=border_weight, border_sigma=border_sigma, gain=gain
+            _make_target,
+            border_weight=border_weight,
+            border_sigma=border_sigma,
+            gain=gain,
+            class_weights=class_weights,
         )
         self.weighted = None
         if border_weight:  # which needs whole labels
@@ -338,9 +348,7 @@ class Crops(keras.utils.PyDataset):
             if not isinstance(labels, storage.Lazy):
                 self.weighted = list(self.weighted)
         self.crop, self.steps, self.augmentation = crop, steps, augmentation
-        self.centred, self.holding, self.places = centred, holding or [], {}
-        if centred is not None and holding is None:
-            self.holding = [i for i, label in enumerate(labels) if np.any(label == centred)]
+        self.centred, self.holding, self.places = centred, list((holding or {}).items()), {}
         self.own = range(batch_size)[group.part_of(batch_size)]
         self.seed, self.epoch = seed, 0
 
@@ -358,24 +366,25 @@ class Crops(keras.utils.PyDataset):
         i = rng.integers(len(self.images))
         height, width = self.images[i].shape[:2]
         y, x = rng.integers(height - self.crop + 1), rng.integers(width - self.crop + 1)
-        if self.holding and rng.random() < CENTRED:
-            i = self.holding[rng.integers(len(self.holding))]
-            places = self._find_places(i)
+        if self.centred and self.holding and rng.random() < self.centred:
+            number, sections = self.holding[rng.integers(len(self.holding))]
+            i = sections[rng.integers(len(sections))]
+            places = self._find_places(number, i)
             corner = places[rng.integers(len(places))] - rng.integers(self.crop, size=2)
             y, x = np.clip(corner, 0, np.subtract(self.images[i].shape[:2], self.crop))
         window = slice(y, y + self.crop), slice(x, x + self.crop)
         target = self.weighted[i][window] if self.weighted is not None else self.make_target(self.labels[i][window])
         return augment(self.images[i][window], target, rng, self.augmentation, self.ignoring)
 
-    def _find_places(self, i):
-        """Some pixels of the class that crops are centred on, in a section: array (places, 2)."""
-        if i not in self.places:
-            found = np.argwhere(self.labels[i] == self.centred)
-            self.places[i] = found[:: len(found) // MOST_PLACES + 1]
-        return self.places[i]
+    def _find_places(self, number, i):
+        """Some pixels of a class in a section: int32 array (places, 2)."""
+        if (number, i) not in self.places:
+            found = np.argwhere(self.labels[i] == number).astype("int32")
+            self.places[number, i] = found[:: len(found) // MOST_PLACES + 1].copy()
+        return self.places[number, i]
 
 
-class Sections(keras.utils.PyDataset):
+class Sections:
     """Held-out sections in order, as they are: whole, one a batch and device, or in tiles where they are large.
 
     All batches have one size: that of the largest section, or of tiles as large as most sections are, at most
@@ -397,7 +406,6 @@ class Sections(keras.utils.PyDataset):
     """
 
     def __init__(self, images, labels, multiple, group=devices.ALONE):
-        super().__init__()
         self.images, self.labels, self.group = images, labels, group
         sizes = np.array([image.shape[:2] for image in images])
         side = max(min(np.median(sizes, axis=0).max(), LARGEST_TILE) - 2 * HALO, SMALLEST_TILE)

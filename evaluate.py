@@ -14,7 +14,7 @@ from pathlib import Path
 
 import tifffile
 
-from segmentation import arguments, figures
+from segmentation import arguments
 from segmentation.files import classes, folders, labels
 from segmentation.scores import isbi2012, tables
 from segmentation.training import runs
@@ -70,6 +70,8 @@ def parse_compare(argv):
 
 def compare(options):
     """Draw the curves of runs in one picture, and print their scores."""
+    from segmentation import figures  # here, since matplotlib takes half a second to start
+
     histories = {str(run): runs.read_history(run / "history.csv") for run in options.runs}
     for name, rows in histories.items():
         if not rows:

@@ -9,24 +9,27 @@ The run is kept in runs/<name of the data folder>/; the masks are written beside
 """
 
 import argparse
+import ast
 import hashlib
-import inspect
 import sys
 from dataclasses import replace
 from pathlib import Path
 
-import keras
+import lazy_loader
 
 import data
-import model
-from segmentation import arguments, devices, figures, geometry
+from segmentation import arguments, devices, geometry
 from segmentation.files import checks, dataset, description, folders, scaling, splits, writing
 from segmentation.prediction import masks, networks
 from segmentation.scores import tables
 from segmentation.sources import known
-from segmentation.training import callbacks, runs
+from segmentation.training import runs
 
-RARE = 0.02  # of the pixels; by chance few crops hold any of a class like that
+keras = lazy_loader.load("keras")  # and what imports it where it is used: Keras takes seconds to start
+
+MODEL = Path(__file__).with_name("model.py")
+LOSSES = ("cross-entropy", "dice", "focal")  # as for `losses.find_loss`
+RARE, CENTRED = 0.02, 0.5  # of the pixels; of the crops: by chance few hold any of a class like that
 
 
 def parse(argv):
@@ -51,6 +54,11 @@ def parse(argv):
     add("--no-turns", action="store_const", const="none", dest="turns", help="the same as --turns none")
     add("--grey", action=switch, default=True, help="train on changes of contrast, brightness and noise")
     add("--elastic", type=natural, default=0, help="pixels of elastic deformation; 10 in the paper")
+    add("--loss", choices=LOSSES, default="cross-entropy", help="for rare classes dice, added to it, or focal")
+    how = "let the pixels of a class weigh the more, the rarer it is"
+    add("--class-weights", action=switch, default=False, help=how)
+    how = f"share of the crops around a pixel of a class, each as often; {CENTRED} if one of two classes is below 2 %%"
+    add("--centred", type=arguments.share, help=how)
     add("--border-weight", type=natural, default=0, help="w0 of narrow borders between cells; 10 in the paper")
     add("--border-sigma", type=positive, default=5, help="sigma in pixels, by which a border is narrow; 5 in the paper")
     how = "share of train/ held out, its last sections"
@@ -73,20 +81,18 @@ def parse(argv):
     return options
 
 
-def find_architectures():
+def find_architectures(file=MODEL):
     """Names of the functions of model.py that build a network: its own, without an underscore before them."""
-    functions = inspect.getmembers(model, inspect.isfunction)
-    return [name for name, function in functions if function.__module__ == "model" and name[0] != "_"]
+    lines = ast.parse(file.read_text(encoding="utf-8")).body
+    return [line.name for line in lines if isinstance(line, ast.FunctionDef) and line.name[0] != "_"]
 
 
-def load(options, group=devices.ALONE):
-    """Check everything before the first step of training, and take the pairs as the check has decoded them.
-
-    What was guessed, and what may not be meant, is printed; `options.crop` is chosen if it was not given.
+def check(options):
+    """Check everything that can be checked without Keras; `options.crop` is chosen if it was not given.
 
     Returns
     -------
-    pairs : (data.Pairs, data.Pairs), to be trained on and held out, or None if there are problems
+    survey : dataset.Survey, or None if the folder is no dataset at all
     problems : list of str
     """
     advice = known.advise(options.data)
@@ -104,13 +110,25 @@ def load(options, group=devices.ALONE):
         problems.append(
             f"--crop {options.crop}: not divisible by 2^{options.depth}, as --depth needs; --crop {fits} is."
         )
+    return survey, problems + find_long_names(options)
+
+
+def load(options, survey, group=devices.ALONE):
+    """Check the rest before the first step of training, and take the pairs as `check` has decoded them.
+
+    What was guessed, and what may not be meant, is printed.
+
+    Returns
+    -------
+    pairs : (data.Pairs, data.Pairs), to be trained on and held out, or None if there are problems
+    problems : list of str
+    """
+    problems = find_misfit(options) if options.weights and not options.resume else []
     if options.batch_size % group.devices:
         problems.append(f"--batch-size {options.batch_size}: cannot be shared evenly by {group.devices} devices.")
-    if options.weights and not options.resume:
-        problems += find_misfit(options)
-    problems += find_long_names(options)
     if problems:
         return None, problems
+    fraction, group_by = options.validation_fraction, options.group_by
     if group.rank == 0:
         if not options.out and choose_out(options).parent == options.run:
             print("The test images' folder cannot be written to: their masks go to the folder of the run.")
@@ -167,18 +185,21 @@ def find_misfit(options):
 
 def build(options, channels, classes):
     """The network of model.py that the options name, not compiled."""
+    import model
+
     architecture = getattr(model, options.model)
     return architecture((None, None, channels), classes, width=options.width, depth=options.depth)
 
 
 def compile_network(network, options, known):
     """Choose loss, optimiser and metrics; all are written to history.csv. `known` are the classes of the labels."""
-    classes = network.output_shape[-1]
-    loss, rare = "binary_crossentropy", known.order[0]
+    from segmentation.training import losses
+
+    classes, rare = network.output_shape[-1], known.order[0]
+    loss = losses.find_loss(options.loss, classes)
     accuracy = keras.metrics.BinaryAccuracy("accuracy", dtype="float32")
     iou = keras.metrics.BinaryIoU([rare], name=f"{known.names[rare]}_iou", dtype="float32")
     if classes > 1:
-        loss = "sparse_categorical_crossentropy"
         accuracy = keras.metrics.SparseCategoricalAccuracy("accuracy", dtype="float32")
         iou = keras.metrics.MeanIoU(classes, "mean_iou", dtype="float32", sparse_y_pred=False)
     steps = options.epochs * options.steps_per_epoch
@@ -188,16 +209,18 @@ def compile_network(network, options, known):
     network.optimizer.build(network.trainable_variables)
 
 
-def find_rare(known):
-    """The number of a class, of two, that has less than `RARE` of the labelled pixels; None if neither has."""
-    rare = known.order[0]
-    return rare if len(known.values) == 2 and known.pixels[rare] < RARE * sum(known.pixels) else None
+def choose_centred(known):
+    """The share of crops that are drawn around objects: `CENTRED` if one of two classes is rare, or else none."""
+    rare = len(known.values) == 2 and min(known.pixels) < RARE * sum(known.pixels)
+    return CENTRED if rare else 0.0
 
 
 def find_holding(pairs):
-    """The sections that hold some of a class that is rare: list of int."""
-    rare = find_rare(pairs.classes)
-    return [] if rare is None else [i for i, pixels in enumerate(pairs.pixels) if pixels[rare]]
+    """What crops can be drawn around: the sections that hold some of a class, for the rarer of two or for each."""
+    known = pairs.classes
+    numbers = [known.order[0]] if len(known.values) == 2 else range(len(known.values))
+    holding = {number: [i for i, pixels in enumerate(pairs.pixels) if pixels[number]] for number in numbers}
+    return {number: sections for number, sections in holding.items() if sections}
 
 
 def train(options, training, held_out, group=devices.ALONE, watching=()):
@@ -205,9 +228,13 @@ def train(options, training, held_out, group=devices.ALONE, watching=()):
 
     `watching` are callbacks that join the recipe's own.
     """
+    from segmentation.training import batches, callbacks, losses
+
     keras.utils.set_random_seed(options.seed)
     if options.mixed_precision is None:
         options.mixed_precision = devices.has_bfloat16()
+    if options.centred is None:
+        options.centred = choose_centred(training.classes)
     writes = group.rank == 0  # the other processes only train
     if writes:
         print(f"Training on {devices.name_device()}; held out: {name_stems(held_out.stems)}.")
@@ -222,7 +249,8 @@ def train(options, training, held_out, group=devices.ALONE, watching=()):
         border_weight=options.border_weight,
         border_sigma=options.border_sigma,
         ignoring=training.classes.ignore is not None,
-        centred=find_rare(training.classes),
+        class_weights=losses.weigh_classes(training.classes.pixels) if options.class_weights else None,
+        centred=options.centred,
         holding=find_holding(training),
         group=group,
     )
@@ -238,15 +266,15 @@ def train(options, training, held_out, group=devices.ALONE, watching=()):
                 networks.copy_weights(options.weights, network)
             compile_network(network, options, training.classes)
         epoch = int(network.optimizer.iterations) // options.steps_per_epoch
-        following = [callbacks.FollowEpochs(crops)]
+        following = [batches.FollowEpochs(crops)]
         if writes:
             settings = describe_network(options, training)
             following += [callbacks.Checkpoint(options.run, epoch, settings)]
             following += [callbacks.Learning(held_out.labels, training.classes)]
             following += callbacks.watch(options.run, held_out, group, settings, tensorboard=options.tensorboard)
         network.fit(
-            crops,
-            validation_data=sections,
+            batches.Batches(crops),
+            validation_data=batches.Batches(sections, workers=1),
             initial_epoch=epoch,
             epochs=options.epochs,
             callbacks=[*following, *watching],
@@ -321,6 +349,8 @@ def score(options, held_out, predicted, tested=True):
 
 def draw(options, held_out, predicted):
     """Draw the curves, and the overlay of the first held-out section."""
+    from segmentation import figures  # here, since matplotlib takes half a second to start
+
     history = runs.read_history(options.run / "history.csv")
     figures.save(figures.draw_curves(history), options.run / "curves.png")
     overlay = figures.draw_overlay(held_out.images[0], held_out.labels[0], predicted[0], held_out.classes)
@@ -338,27 +368,39 @@ def finish(options, held_out):
     return scores
 
 
+def run(options):
+    """Check, train, predict and score; returns the exit code."""
+    survey, problems = check(options)
+    if not problems:
+        try:
+            group = devices.join()
+        except ValueError as error:
+            print(f"main.py: {error}", file=sys.stderr)
+            return 2
+        pairs, problems = load(options, survey, group)
+    if problems:
+        print(*problems, sep="\n", file=sys.stderr)
+        return 2
+    training, held_out = pairs
+    with devices.together(group):
+        if group.rank == 0:
+            facts = {**devices.describe_machine(), "trained_on": describe_data(training, held_out)}
+            options.run = runs.open_run(options.run, vars(options), **facts)
+        train(options, training, held_out, group)
+    if group.rank > 0:
+        return 0
+    scores = finish(options, held_out)
+    print(tables.format_table(scores), "constant: the accuracy of one answer for every pixel", sep="\n")
+    images, out = dataset.find_places(options.data, "test")[0], choose_out(options)
+    where = f"Masks are in {out}, the" if images.is_dir() else "The"
+    print(f"{where} network and its record in {options.run}.")
+    return 0
+
+
 def main(argv=None):
     options = parse(argv)
     try:
-        group = devices.join()
-    except ValueError as error:
-        print(f"main.py: {error}", file=sys.stderr)
-        return 2
-    try:
-        pairs, problems = load(options, group)
-        if problems:
-            print(*problems, sep="\n", file=sys.stderr)
-            return 2
-        training, held_out = pairs
-        with devices.together(group):
-            if group.rank == 0:
-                facts = {**devices.describe_machine(), "trained_on": describe_data(training, held_out)}
-                options.run = runs.open_run(options.run, vars(options), **facts)
-            train(options, training, held_out, group)
-        if group.rank > 0:
-            return 0
-        scores = finish(options, held_out)
+        return run(options)
     except ValueError as error:
         if not str(error).startswith(str(options.run)):
             raise
@@ -377,11 +419,6 @@ def main(argv=None):
         fix = "Start again with a smaller --batch-size, --crop or --width."
         print(f"\nmain.py: out of memory. {fix}", file=sys.stderr)
         return 2
-    print(tables.format_table(scores), "constant: the accuracy of one answer for every pixel", sep="\n")
-    images, out = dataset.find_places(options.data, "test")[0], choose_out(options)
-    where = f"Masks are in {out}, the" if images.is_dir() else "The"
-    print(f"{where} network and its record in {options.run}.")
-    return 0
 
 
 if __name__ == "__main__":

@@ -31,7 +31,8 @@ def run_ours(folder, seed, steps):
         (data_folder / "train").symlink_to((folder / "train").resolve())
         given = ["--data", str(data_folder), "--run", str(run), "--seed", str(seed)]
         options = recipe.parse([*given, "--epochs", "1", "--steps-per-epoch", str(steps)])
-        training, held_out = map(isbi2012.name_membranes, recipe.load(options)[0])
+        survey, _ = recipe.check(options)
+        training, held_out = map(isbi2012.name_membranes, recipe.load(options, survey)[0])
         runs.open_run(run, vars(options))
         recipe.train(options, training, held_out)
         return recipe.finish(options, held_out)["held out"]

@@ -114,7 +114,8 @@ def run_ours(folder, fold, seed, changes):
             for file in split(list(folders.find_images(folder / "train" / part).values()), fold)[0]:
                 shutil.copy(file, outside / "train" / part)
         options = recipe.parse(["--data", str(outside), "--run", str(run), "--seed", str(seed), *changes])
-        training, held_out = map(name_membranes, recipe.load(options)[0])
+        survey, _ = recipe.check(options)
+        training, held_out = map(name_membranes, recipe.load(options, survey)[0])
         runs.open_run(run, vars(options))
         pairs = data.read_pairs(folder / "train")
         images, labels = split(pairs.images, fold)[1], split(pairs.labels, fold)[1]

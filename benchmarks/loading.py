@@ -19,13 +19,14 @@ import numpy as np
 
 import data
 from model import unet
+from segmentation.training import batches
 
 
 class OneBatch(keras.utils.PyDataset):
     """The first batch of some crops, again and again; others are made, for nothing, by `threads`, if there are any."""
 
     def __init__(self, crops, threads=None):
-        super().__init__(workers=crops.workers)
+        super().__init__(workers=batches.WORKERS)
         self.crops, self.threads, self.batch = crops, threads, crops[0]
 
     def __len__(self):
@@ -49,15 +50,19 @@ def main(argv=None):
     arguments = parser.parse_args(argv)
     pairs = data.read_pairs(arguments.data / "train")
     crops = data.Crops(pairs.images, pairs.labels, crop=arguments.crop, batch_size=4, steps=arguments.steps)
-    for workers in (1, crops.workers):
+    for workers in (1, batches.WORKERS):
         with ThreadPoolExecutor(workers) as threads:
             start = time.perf_counter()
             made = sum(len(images) for images, *_ in threads.map(crops.__getitem__, range(5 * arguments.steps)))
         print(f"{workers} threads make {made / (time.perf_counter() - start):.0f} crops a second")
     network = unet(width=arguments.width)
     network.compile("adam", "binary_crossentropy")
-    beside = OneBatch(crops, ThreadPoolExecutor(crops.workers))
-    sources = {"augmented crops": crops, "one batch, loading beside it": beside, "one batch": OneBatch(crops)}
+    beside = OneBatch(crops, ThreadPoolExecutor(batches.WORKERS))
+    sources = {
+        "augmented crops": batches.Batches(crops),
+        "one batch, loading beside it": beside,
+        "one batch": OneBatch(crops),
+    }
     seconds = {name: [] for name in sources}
     for turn in range(arguments.turns + 1):
         for name, source in sources.items():

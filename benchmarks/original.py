@@ -14,6 +14,7 @@ from pathlib import Path
 import keras
 import numpy as np
 from keras import layers
+from keras._tf_keras.keras.preprocessing.image import ImageDataGenerator
 from PIL import Image
 from skimage.transform import resize
 
@@ -22,7 +23,7 @@ import data
 SIDE = 256
 BATCH_SIZE = 2
 STEPS = 300
-GENERATOR = data.ImageDataGenerator(
+GENERATOR = ImageDataGenerator(
     rotation_range=0.2,
     width_shift_range=0.05,
     height_shift_range=0.05,

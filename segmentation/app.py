@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import tifffile
 
-from segmentation import arguments, devices, extras, figures
+from segmentation import arguments, devices, extras
 from segmentation.files import classes, folders, scaling, writing
 from segmentation.prediction import masks, networks, tiling, watershed
 
@@ -96,6 +96,8 @@ class Predictor:
 
     def _show(self, folder, threshold, message):
         """The results of a folder, as `predict` returns them, with a mask by a threshold."""
+        from segmentation import figures  # here, since matplotlib takes half a second to start
+
         (map_file,) = folder.glob(f"*{folders.PROBABILITY}.tif")
         mask_file = map_file.with_name(map_file.name.replace(f"{folders.PROBABILITY}.tif", f"{folders.PREDICTED}.png"))
         image, probability = np.load(folder / "shown.npy"), tifffile.imread(map_file)

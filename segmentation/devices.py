@@ -13,15 +13,19 @@ import os
 import platform
 import re
 import sys
+import tempfile
 import traceback
 from contextlib import contextmanager
 from importlib.metadata import version
 from typing import NamedTuple
 
-import keras
+import lazy_loader
+
+keras = lazy_loader.load("keras")  # started when it is first used, since that takes seconds
 
 VARIABLE = "KERAS_DISTRIBUTION_JOB_ADDRESSES"
 CONNECTION = re.compile("gloo|nccl|peer|socket|coordination|heartbeat|UNAVAILABLE|DEADLINE", re.IGNORECASE)
+MESSAGE = re.compile(r"WARNING: All log messages before|[IWE]\d{4} |[\d-]+ [\d:.]+: [IWE] |To enable the following")
 OUT_OF_MEMORY = re.compile("ResourceExhausted|RESOURCE_EXHAUSTED|OutOfMemory|MemoryError|out of memory")
 
 
@@ -41,6 +45,35 @@ class Group(NamedTuple):
 ALONE = Group()
 
 
+def start():
+    """Start Keras and its backend, TensorFlow with oneDNN and without its messages; nothing if they have started.
+
+    On processors without AVX-512 TensorFlow does not use oneDNN by itself, with which a step takes half of the time.
+    Both can be chosen by TensorFlow's own variables: with `TF_CPP_MIN_LOG_LEVEL=0` it says, for instance, why it finds
+    no GPU.
+    """
+    if "tensorflow" in sys.modules:
+        return
+    if platform.machine() in ("x86_64", "AMD64"):
+        os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+    if "TF_CPP_MIN_LOG_LEVEL" in os.environ:
+        return
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+    # Some are printed before TensorFlow reads the variable (its issue 100442).
+    with tempfile.TemporaryFile() as file:
+        stderr = os.dup(2)
+        os.dup2(file.fileno(), 2)
+        try:
+            keras.backend.backend()
+        finally:
+            os.dup2(stderr, 2)
+            os.close(stderr)
+            file.seek(0)
+            for line in file.read().decode(errors="replace").splitlines():
+                if not MESSAGE.match(line):
+                    print(line, file=sys.stderr)
+
+
 def join():
     """Meet the other processes, if the environment names any, and use every device there is.
 
@@ -55,6 +88,7 @@ def join():
     ValueError
         If there are to be several processes, but the backend is another, or they do not meet.
     """
+    start()
     if keras.backend.backend() != "jax":
         if VARIABLE in os.environ:
             raise ValueError(f"{VARIABLE} is set, which needs KERAS_BACKEND=jax; set that too, or unset it.")

@@ -15,13 +15,15 @@ import zipfile
 from importlib.metadata import version
 from pathlib import Path
 
-import keras
+import lazy_loader
 import numpy as np
 
-from segmentation import arguments, devices, extras, figures
+from segmentation import arguments, devices, extras
 from segmentation.files import folders, scaling, writing
 from segmentation.prediction import masks, networks, tiling
 from segmentation.training import runs
+
+keras = lazy_loader.load("keras")
 
 BUNDLED = Path(__file__).parents[1] / "data" / "membrane"
 SIDE = 256  # of the test image, at most
@@ -165,6 +167,8 @@ def _crop_image(network, settings, image_file):
 
 def _draw_cover(network, settings, image, path):
     """Draw an image beside its mask."""
+    from segmentation import figures  # here, since matplotlib takes half a second to start
+
     scaled = scaling.scale(image, settings.scaling)
     mask = masks.to_mask(masks.predict(network, scaled, turns="none"), settings)
     figures.save_picture(np.hstack([figures.show_grey(scaled), mask / max(mask.max(), 1)]), path)
@@ -289,6 +293,9 @@ def _parse(argv):
 def main(argv=None):
     options = _parse(argv)
     try:
+        model, line = arguments.find_network(options.model)
+        networks.check_file(model)
+        devices.start()
         # When it is imported, bioimageio.core reads this variable, and else sets it to torch.
         with extras.needs("export"), devices.environment(KERAS_BACKEND=keras.backend.backend()):
             import bioimageio.core
@@ -296,7 +303,6 @@ def main(argv=None):
 
         if keras.backend.backend() != "tensorflow":
             raise ValueError(f"packages are made with KERAS_BACKEND=tensorflow, found {keras.backend.backend()}.")
-        model, line = arguments.find_network(options.model)
         print(line, flush=True)
         data = runs.read_arguments(model.parent).get("data")
         out = options.out or Path(f"{model.resolve().parent.name}.zip")

@@ -3,6 +3,8 @@
 import hashlib
 import os
 
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # as `devices.start` does, which is too late for tests
+
 import keras
 import numpy as np
 import pytest

@@ -5,7 +5,7 @@ from helpers import REPOSITORY, draw_section
 
 import data
 from segmentation.files import dataset, splits
-from segmentation.training import callbacks
+from segmentation.training import batches
 
 
 def test_the_folder_of_the_data_does_not_take_the_place_of_the_module():
@@ -43,7 +43,7 @@ def test_augment_leaves_numpys_global_state_alone():
 
 
 def test_variations_can_be_left_out(monkeypatch):
-    monkeypatch.setattr(data.IMAGE_GENERATOR, "get_random_transform", lambda shape, seed: {})
+    monkeypatch.setattr(data, "draw_transform", lambda generator, shape, rng: {})
     image, label = coded_pair()
     still, still_label = data.augment(
         image, label, np.random.default_rng(0), data.Augmentation(turns="none", grey=False)
@@ -67,11 +67,11 @@ def test_elastic_deformation_moves_image_and_label_alike_by_so_many_pixels():
     assert 2 < np.std(moves) < 3.5
 
 
-def crops(workers=1, **options):
+def crops(**options):
     rng = np.random.default_rng(0)
     sections, classes = zip(*(draw_section(rng) for _ in range(3)), strict=True)
     sections = [section[..., np.newaxis] / np.float32(255) for section in sections]
-    return data.Crops(sections, classes, crop=32, batch_size=2, steps=6, workers=workers, **options)
+    return data.Crops(sections, classes, crop=32, batch_size=2, steps=6, **options)
 
 
 def test_crops_have_the_promised_shapes():
@@ -98,7 +98,7 @@ def test_fit_trains_on_the_same_batches_in_order_whatever_the_number_of_workers(
         def call(self, y_true, y_pred):
             return keras.ops.sum(y_pred)
 
-    source = crops(workers)
+    source = crops()
     network = keras.Sequential([keras.layers.Input((None, None, 1)), keras.layers.Identity()])
     network.compile("sgd", SumOfImages())
     sums = []
@@ -106,7 +106,13 @@ def test_fit_trains_on_the_same_batches_in_order_whatever_the_number_of_workers(
     watch = keras.callbacks.LambdaCallback(
         on_train_batch_end=lambda batch, logs: sums.append(logs["loss"] * (batch + 1))
     )
-    network.fit(source, epochs=2, verbose=0, shuffle=False, callbacks=[callbacks.FollowEpochs(source), watch])
+    network.fit(
+        batches.Batches(source, workers),
+        epochs=2,
+        verbose=0,
+        shuffle=False,
+        callbacks=[batches.FollowEpochs(source), watch],
+    )
     expected = []
     for epoch in range(2):
         source.epoch = epoch
@@ -173,9 +179,10 @@ def test_half_of_the_crops_hold_some_of_a_rare_class():
     label[200:203, 30:33] = True
     image = np.zeros((256, 256, 1), "float32")
     options = {"crop": 32, "batch_size": 60, "steps": 1, "augmentation": data.Augmentation("none", grey=False)}
+    options["holding"] = {1: [0]}
     anywhere, centred = (
-        np.mean(data.Crops([image, image], [label, ~label & False], centred=number, **options)[0][1].max((1, 2)) > 0)
-        for number in (None, 1)
+        np.mean(data.Crops([image, image], [label, ~label & False], centred=share, **options)[0][1].max((1, 2)) > 0)
+        for share in (0, 0.5)
     )
     assert anywhere < 0.2
     assert 0.35 < centred < 0.75

@@ -196,14 +196,17 @@ def test_any_function_of_the_model_file_can_be_trained(train, tmp_path, monkeypa
         inputs = keras.layers.Input(input_shape)
         return keras.Model(inputs, keras.layers.Conv2D(classes, 3, padding="same", activation="sigmoid")(inputs))
 
-    flat.__module__ = "model"
+    monkeypatch.setattr(main, "find_architectures", lambda: ["flat", "unet"])
     monkeypatch.setattr(model, "flat", flat, raising=False)
     assert train("--model", "flat") == 0
     assert len(keras.saving.load_model(tmp_path / "runs" / "cells" / "model.keras").layers) == 2
 
 
-def test_every_architecture_of_the_model_file_is_found():
+def test_every_architecture_of_the_model_file_is_found(tmp_path):
     assert main.find_architectures() == ["unet"]
+    file = tmp_path / "model.py"
+    file.write_text("import math\n\ndef unet():\n    pass\n\ndef _help():\n    pass\n\ndef wide():\n    pass\n")
+    assert main.find_architectures(file) == ["unet", "wide"]
 
 
 def test_each_training_file_is_decoded_once(train, cells, monkeypatch):

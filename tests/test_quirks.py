@@ -298,8 +298,8 @@ def test_an_empty_folder_of_test_labels_is_none(tmp_path):
 def test_long_names_are_refused_before_training(tmp_path):
     write_pairs(tmp_path)
     write(tmp_path / "test" / f"{'x' * 230}.png", to_bytes(draw_discs(8)[0]))
-    pairs, problems = main.load(main.parse(["--data", str(tmp_path), *SMALL]))
-    assert pairs is None and "too long for that of its mask" in problems[0]
+    _, problems = main.check(main.parse(["--data", str(tmp_path), *SMALL]))
+    assert "too long for that of its mask" in problems[0]
 
 
 # ---- scores

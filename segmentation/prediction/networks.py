@@ -8,11 +8,13 @@ import zipfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import keras
+import lazy_loader
 
 from segmentation import devices
 from segmentation.files import scaling, writing
 from segmentation.prediction import watershed
+
+keras = lazy_loader.load("keras")
 
 SETTINGS = "settings.json"
 
@@ -99,14 +101,13 @@ def load_network(file):
     ValueError
         If the file is missing or is no Keras model from images to probabilities.
     """
+    check_file(file)
+    devices.start()
     try:
         import model  # noqa: F401 (Keras can load layers of one's own only once they are registered there)
     except ModuleNotFoundError as error:
         if error.name != "model":  # which is not to be found from outside the clone
             raise
-    _check_there(file)
-    if not zipfile.is_zipfile(file):
-        raise ValueError(f"{file}: cannot be loaded as a Keras model (it is no .keras file).")
     try:
         network = keras.saving.load_model(file, compile=False)
     except Exception as error:  # Keras raises anything from OSError to KeyError here
@@ -122,14 +123,17 @@ def load_network(file):
 
 
 def read_digest(file):
-    """SHA-256 of a network's file, in hexadecimal; ValueError if there is no such file."""
-    _check_there(file)
+    """SHA-256 of a network's file, in hexadecimal; ValueError as from `check_file`."""
+    check_file(file)
     return hashlib.sha256(Path(file).read_bytes()).hexdigest()
 
 
-def _check_there(file):
+def check_file(file):
+    """Raise a ValueError if a network's file is missing or is no archive, without starting Keras."""
     if not Path(file).is_file():
         raise ValueError(f"{file}: no such file; train a network with main.py, or name another.")
+    if not zipfile.is_zipfile(file):
+        raise ValueError(f"{file}: cannot be loaded as a Keras model (it is no .keras file).")
 
 
 def in_float32(network):

@@ -7,12 +7,14 @@ the network looks from there. Only where the image ends do tiles end without a h
 import math
 import sys
 
-import keras
+import lazy_loader
 import numpy as np
 from tqdm import tqdm
 
 from segmentation import devices, geometry
 from segmentation.files import scaling
+
+keras = lazy_loader.load("keras")
 
 TILE, SMALLEST_TILE = 2560, 256
 WIDEST = 190_000_000  # values that one layer may hold, 0.7 GiB of float32: those of `TILE` at width 12

@@ -12,25 +12,6 @@ from segmentation.scores import pixels
 from segmentation.training import runs
 
 
-class FollowEpochs(keras.callbacks.Callback):
-    """Let an epoch's random numbers, those of `crops`, a `data.Crops`, and of dropout, depend on (seed, epoch) alone.
-
-    Then a resumed run goes on as if it had not been stopped. Neither follows by itself: Keras calls `on_epoch_end` of a
-    dataset more often than there are epochs, and does not save the state of dropout.
-    """
-
-    def __init__(self, crops):
-        super().__init__()
-        self.crops = crops
-
-    def on_epoch_begin(self, epoch, logs=None):
-        self.crops.epoch = epoch
-        for i, layer in enumerate(self.model.layers):
-            if hasattr(layer, "seed_generator"):
-                seed = np.random.default_rng((self.crops.seed, epoch, i)).integers(2**31)
-                layer.seed_generator.state.assign([int(seed), 0])
-
-
 class Checkpoint(keras.callbacks.Callback):
     """Write the run's files as each epoch ends.
 
