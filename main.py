@@ -23,13 +23,12 @@ from segmentation.files import checks, dataset, description, folders, scaling, s
 from segmentation.prediction import masks, networks
 from segmentation.scores import tables
 from segmentation.sources import known
-from segmentation.training import runs
+from segmentation.training import planning, runs
 
 keras = lazy_loader.load("keras")  # and what imports it where it is used: Keras takes seconds to start
 
 MODEL = Path(__file__).with_name("model.py")
 LOSSES = ("cross-entropy", "dice", "focal")  # as for `losses.find_loss`
-RARE, CENTRED = 0.02, 0.5  # of the pixels; of the crops: by chance few hold any of a class like that
 
 
 def parse(argv):
@@ -49,15 +48,15 @@ def parse(argv):
     add("--depth", type=positive, default=4, help="how many times the image is halved")
     add("--weights", type=Path, metavar="FILE", help="a trained network to start from; random weights if none is named")
     add("--learning-rate", type=arguments.rate, default=3e-3, help="Adam's, at the start; it falls to 0 along a cosine")
-    how = "flips and rotations to train on, and to average when predicting: mirror for pictures that have an upper side"
-    add("--turns", choices=geometry.TURNS, default="all", help=how)
+    how = "flips and rotations to train on and average; if not given mirror where there is an upper side, or else all"
+    add("--turns", choices=geometry.TURNS, help=how)
     add("--no-turns", action="store_const", const="none", dest="turns", help="the same as --turns none")
     add("--grey", action=switch, default=True, help="train on changes of contrast, brightness and noise")
     add("--elastic", type=natural, default=0, help="pixels of elastic deformation; 10 in the paper")
     add("--loss", choices=LOSSES, default="cross-entropy", help="for rare classes dice, added to it, or focal")
     how = "let the pixels of a class weigh the more, the rarer it is"
     add("--class-weights", action=switch, default=False, help=how)
-    how = f"share of the crops around a pixel of a class, each as often; {CENTRED} if one of two classes is below 2 %%"
+    how = "share of the crops that are drawn around a pixel of a class, each as often; chosen if not given"
     add("--centred", type=arguments.share, help=how)
     add("--border-weight", type=natural, default=0, help="w0 of narrow borders between cells; 10 in the paper")
     add("--border-sigma", type=positive, default=5, help="sigma in pixels, by which a border is narrow; 5 in the paper")
@@ -140,6 +139,9 @@ def load(options, survey, group=devices.ALONE):
     if len(scored) < len(held_out) and group.rank == 0:
         print(f"Of {len(held_out)} held-out sections {len(scored)}, evenly spread, are scored: all of them take long.")
     pairs = [data.take_pairs(survey, training), data.take_pairs(survey, scored, splits.SCORED)]
+    chosen = planning.plan(options, pairs[0].labels, pairs[0].classes)
+    if group.rank == 0:
+        print(*chosen, sep="\n", end="\n" * bool(chosen))
     problems = runs.find_differences(options.run, vars(options), describe_data(*pairs)) if options.resume else []
     return (None, problems) if problems else (pairs, [])
 
@@ -209,12 +211,6 @@ def compile_network(network, options, known):
     network.optimizer.build(network.trainable_variables)
 
 
-def choose_centred(known):
-    """The share of crops that are drawn around objects: `CENTRED` if one of two classes is rare, or else none."""
-    rare = len(known.values) == 2 and min(known.pixels) < RARE * sum(known.pixels)
-    return CENTRED if rare else 0.0
-
-
 def find_holding(pairs):
     """What crops can be drawn around: the sections that hold some of a class, for the rarer of two or for each."""
     known = pairs.classes
@@ -233,8 +229,6 @@ def train(options, training, held_out, group=devices.ALONE, watching=()):
     keras.utils.set_random_seed(options.seed)
     if options.mixed_precision is None:
         options.mixed_precision = devices.has_bfloat16()
-    if options.centred is None:
-        options.centred = choose_centred(training.classes)
     writes = group.rank == 0  # the other processes only train
     if writes:
         print(f"Training on {devices.name_device()}; held out: {name_stems(held_out.stems)}.")

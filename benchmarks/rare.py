@@ -29,7 +29,7 @@ WAYS = {
     "centred": ["--loss", "cross-entropy", "--centred", "0.5"],
     "focal": ["--loss", "focal", "--centred", "0"],
 }
-STEPS = {"camvid": 200, "drive": 120, "dsb2018": 120, "membrane": 100, "spots": 100}
+STEPS = {"camvid": 150, "drive": 80, "dsb2018": 80, "membrane": 60, "spots": 80}
 SIDE, COUNT, SPOTS, RINGS = 192, 20, 8, 16
 
 

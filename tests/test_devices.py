@@ -22,7 +22,7 @@ EPOCHS = 10  # of the run that is disturbed: enough for it to be still under way
 
 def start(run, cells, process=0, processes=1, port=0, devices=1, epochs=2, options=()):
     """Start main.py with the JAX backend as one of several processes on this machine, with so many devices each."""
-    flags = f"--xla_force_host_platform_device_count={devices}"
+    flags = f"{os.environ['XLA_FLAGS']} --xla_force_host_platform_device_count={devices}"
     environment = os.environ | {"KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu", "XLA_FLAGS": flags}
     if processes > 1:
         environment |= {
@@ -133,11 +133,10 @@ def alone(tmp_path_factory):
     return folder / "run"
 
 
-@pytest.mark.parametrize("processes", [2, 3])
-def test_processes_together_train_as_one_alone(processes, alone, cells, tmp_path):
+def test_processes_together_train_as_one_alone(alone, cells, tmp_path):
     run = tmp_path / "together"
-    results = finish(start_all(run, cells, processes))
-    assert [code for code, _, _ in results] == [0] * processes, results
+    results = finish(start_all(run, cells, 2))
+    assert [code for code, _, _ in results] == [0, 0], results
     np.testing.assert_allclose(read_losses(run), read_losses(alone), rtol=1e-4)
     summary = json.loads((run / "run.json").read_text())
     assert summary["scores"].keys() == {"held out", "test"}

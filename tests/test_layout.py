@@ -40,7 +40,7 @@ FOLDERS = {
     "sources": ["annotations", "contents", "listing", "layouts", "known", "convert"],
     "scores": ["pixels", "isbi2012", "objects", "tables"],
     "prediction": ["tiling", "watershed", "networks", "masks"],
-    "training": ["borders", "losses", "batches", "runs", "callbacks"],
+    "training": ["planning", "borders", "losses", "batches", "runs", "callbacks"],
     "volumes": ["reading", "chunks"],
 }
 SCRIPTS = [["model", "data"], ["main", "predict", "evaluate"]]

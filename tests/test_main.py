@@ -62,10 +62,11 @@ def stop_after(epoch):
 
 
 def test_ctrl_c_and_resume_end_like_an_undisturbed_run(train, tmp_path, monkeypatch, capsys):
-    assert train("--run", "whole") == 0
+    options = ["--loss", "dice", "--class-weights", "--centred", "0.5"]
+    assert train("--run", "whole", *options) == 0
     with monkeypatch.context() as patched:
         patched.setattr(callbacks, "Checkpoint", stop_after(1))
-        assert train("--run", "broken") == 130
+        assert train("--run", "broken", *options) == 130
     assert "Stopped. 1 epochs are kept in broken; --resume" in capsys.readouterr().err
     keras.saving.load_model(tmp_path / "broken" / "model.keras")
     assert len(runs.read_history(tmp_path / "broken" / "history.csv")) == 1

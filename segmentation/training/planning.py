@@ -1,0 +1,72 @@
+"""What is chosen from the data where it is not given, each by a rule that is printed."""
+
+import numpy as np
+
+from segmentation.files import classes
+
+MOST_LABELS = 64  # that are looked at
+UPRIGHT = 0.3  # of the pixels; 0.77 of streets, below 0.03 of sections, nuclei and vessels (benchmarks/LOG.md)
+RARE, CENTRED = 0.02, 0.5  # of the pixels; of the crops: by chance few hold any of a class like that
+
+
+def plan(options, labels, known):
+    """Choose the options of main.py that are None; returns what was chosen, in sentences.
+
+    Parameters
+    ----------
+    options : argparse.Namespace
+    labels : sequence of arrays (height, width)
+        Classes of the training images, as from `classes.classify`.
+    known : classes.Classes
+    """
+    lines = []
+    if options.turns is None:
+        options.turns = choose_turns(labels, len(known.values))
+        if options.turns != "all":
+            where = "one above the other" if options.turns == "mirror" else "side by side"
+            lines.append(f"The classes lie {where} alike in all labels: --turns {options.turns}.")
+    if options.centred is None:
+        options.centred = choose_centred(known)
+        if options.centred:
+            name = known.names[known.order[0]]
+            lines.append(f"{name} is rare: {options.centred:.0%} of the crops are around it (--centred).")
+    return lines
+
+
+def choose_turns(labels, count):
+    """Turns that leave the classes where they are in all images: one of `geometry.TURNS`, for `count` classes."""
+    some = [labels[i] for i in range(0, len(labels), len(labels) // MOST_LABELS + 1)]
+    if measure_order(some, 1, count) > UPRIGHT:
+        return "none"
+    return "mirror" if measure_order(some, 0, count) > UPRIGHT else "all"
+
+
+def measure_order(labels, axis, count):
+    """How surely the classes of labels lie in the same order along an axis.
+
+    Of each class, how much more of it is in the first half of a label, among the labelled pixels there, than in the
+    last, as a share of both: the mean over labels, less two standard errors, weighed by the pixels of the class. 0 for
+    classes that lie anywhere, 1 for those that are always in one half.
+    """
+    halves = []
+    for label in labels:
+        turned = np.moveaxis(label, axis, 0)
+        middle = len(turned) // 2
+        parts = [turned[:middle], turned[len(turned) - middle :]]
+        halves.append([np.bincount(part[classes.known(part)], minlength=count)[:count] for part in parts])
+    counted = np.array(halves, float)
+    first, last = np.moveaxis(counted / np.maximum(counted.sum(-1, keepdims=True), 1), 1, 0)
+    both = first + last
+    there = both > 0
+    more = np.divide(first - last, both, out=np.zeros_like(both), where=there)
+    number = np.maximum(there.sum(0), 1)
+    mean = more.sum(0) / number
+    spread = np.sqrt((there * (more - mean) ** 2).sum(0) / np.maximum(number - 1, 1))
+    sure = np.where(number > 2, np.maximum(np.abs(mean) - 2 * spread / np.sqrt(number), 0), 0)
+    return float(sure @ both.sum(0) / max(both.sum(), 1))
+
+
+def choose_centred(known):
+    """The share of crops that are drawn around objects: `CENTRED` if one of two classes is rare, or else none."""
+    rare = len(known.values) == 2 and min(known.pixels) < RARE * sum(known.pixels)
+    return CENTRED if rare else 0.0
