@@ -16,7 +16,7 @@ import tifffile
 
 from segmentation import arguments
 from segmentation.files import classes, folders, labels
-from segmentation.scores import isbi2012, tables
+from segmentation.scores import isbi2012, objects, tables
 from segmentation.training import runs
 
 
@@ -38,6 +38,9 @@ def score(options):
     print(*notes, sep="\n", end="\n" * bool(notes))
     rows, known = tables.score_folder(options.masks, options.labels, known)
     print(tables.format_table({**rows, "mean": tables.mean_scores(rows.values())}))
+    if known.parted and len(known.values) == 2:
+        scores, seg = objects.score_pairs(tables.read_objects(masks, label_files, known))
+        print(tables.format_table(scores), f"by object, of all images together; SEG {seg:.4f}", sep="\n")
     maps = [find_map(file) for file in masks.values()]
     if known.parted and len(known.values) == 2 and all(file.is_file() for file in maps):
         pages = [classes.classify(labels.read_label(label_files[stem]), known) == 1 for stem in masks]

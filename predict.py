@@ -38,6 +38,10 @@ def parse(argv):
     add("--flips", action=argparse.BooleanOptionalAction, default=True, help=how)
     how = "write <stem>_probability.tif too; of a volume the probabilities in place of the mask"
     add("--probability", action="store_true", help=how)
+    how = "number and measure objects: <stem>_objects.tif and .csv, and <stem>_rois.zip for ImageJ"
+    add("--objects", action="store_true", help=how)
+    how = "pixels of an object; with --objects, smaller ones are left out"
+    add("--smallest", type=arguments.positive, default=1, metavar="PIXELS", help=how)
     add("--axes", help="of a volume, where its file does not name them, or wrongly: letters of tczyx, such as zyx")
     add("--scheduler", metavar="ADDRESS", help="of a dask.distributed cluster that predicts a volume")
     return parser.parse_args(argv)
@@ -46,8 +50,10 @@ def parse(argv):
 def predict_volume(options, model, out):
     """Predict a volume: what was written, in words."""
     with extras.needs("volumes"):
-        from segmentation.volumes import chunks
+        from segmentation.volumes import chunks, objects
 
+    if options.objects and options.probability:
+        raise ValueError("--objects: are those of a volume's mask; leave out --probability.")
     if len(options.input) > 1:
         raise ValueError(f"{options.input[1]}: a volume is predicted alone.")
     job = chunks.make_job(
@@ -60,7 +66,11 @@ def predict_volume(options, model, out):
     count = chunks.write_volume(
         options.input[0], out, job, tile=options.tile, scheduler=options.scheduler, axes=options.axes
     )
-    return f"{count} chunks written to {out}."
+    written = f"{count} chunks written to {out}."
+    if options.objects:
+        count = objects.write_objects(options.input[0], out, job, options.smallest, options.axes)
+        written += f" {count} objects beside it."
+    return written
 
 
 def predict_images(options, model):
@@ -81,6 +91,7 @@ def predict_images(options, model):
         flips=options.flips,
         tile=options.tile,
         probability=options.probability,
+        smallest=options.smallest if options.objects else None,
     )
     return f"{len(files) - len(problems)} masks written to {out}.", problems, warnings + name_others(options.input)
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 import main as recipe
-from segmentation.files import dataset
+from segmentation.files import dataset, writing
 from segmentation.scores import objects, tables
 from segmentation.training import runs
 
@@ -96,7 +96,7 @@ def main(argv=None):
         folder, key = getattr(arguments, name), (name, " ".join(arguments.options))
         if folder and key not in rows:
             rows[key] = train(name, folder, arguments.options)
-            runs.write_table(ROWS, list(rows.values()))
+            writing.write_table(ROWS, list(rows.values()))
     for row in rows.values():
         print(", ".join(f"{title} {value}" for title, value in row.items() if value not in ("", "nan")))
     return 0

@@ -17,6 +17,7 @@ import keras
 import data
 import main as recipe
 from benchmarks import isbi2012, original
+from segmentation.files import writing
 from segmentation.scores import tables
 from segmentation.training import runs
 
@@ -83,7 +84,7 @@ def main(argv=None):
                 if not any(key.items() <= row.items() for row in rows):
                     keras.backend.clear_session()
                     scores = RECIPES[name](folder, seed, arguments.steps)
-                    runs.write_table(ROWS, [*rows, {**key, **scores}])
+                    writing.write_table(ROWS, [*rows, {**key, **scores}])
     print(tabulate(isbi2012.read_rows(ROWS)))
     return 0
 

@@ -33,7 +33,7 @@ import data
 import main as recipe
 from benchmarks import original
 from segmentation import arguments, figures
-from segmentation.files import classes, folders
+from segmentation.files import classes, folders, writing
 from segmentation.prediction import masks, networks, watershed
 from segmentation.scores import isbi2012, tables
 from segmentation.training import runs
@@ -226,7 +226,7 @@ def main(argv=None):
             if any((row["recipe"], row["fold"], row["seed"]) == (name, fold, arguments.seed) for row in rows):
                 continue
             rows += in_a_process(run_fold, name, arguments.data, fold, arguments.seed)
-            runs.write_table(ROWS, rows)
+            writing.write_table(ROWS, rows)
             print(tabulate(rows), flush=True)
     rows = read_rows(ROWS)
     print(tabulate(rows))

@@ -105,7 +105,7 @@ def main(argv=None):
                 for way in WAYS:
                     if folder and (name, way, str(seed)) not in done:
                         rows.append(train(name, folder, way, seed))
-                        runs.write_table(ROWS, rows)
+                        writing.write_table(ROWS, rows)
     for row in rows:
         print(", ".join(f"{title} {value}" for title, value in row.items() if value))
     return 0

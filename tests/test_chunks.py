@@ -244,7 +244,7 @@ def test_a_worker_refuses_another_network_than_that_of_the_job(tmp_path):
     job = chunks.make_job(model_file)
     networks.save_network(small_network(2, 1), model_file)
     with pytest.raises(ValueError, match=r"model\.keras: has changed since this prediction began"):
-        chunks._load(job)
+        chunks.load(job)
 
 
 def test_a_result_of_version_1_0_is_gone_on_with(model_file):

@@ -28,7 +28,7 @@ def test_an_object_is_found_if_it_overlaps_by_half():
 
 def test_as_many_objects_as_possible_are_matched():
     label, mask = line("11111122"), line("11110222")
-    np.testing.assert_allclose(objects._compare(label, mask), [[4 / 6, 1 / 8], [0, 2 / 3]])
+    np.testing.assert_allclose(objects.compare(label, mask).iou, [[4 / 6, 1 / 8], [0, 2 / 3]])
     assert objects.count_matches(label, mask, 0.6)["found"] == 2
     crossed = objects.count_matches(line("1111122000"), line("1122222000"), 0.25)
     # Object 1 has 2/5 with the first and 3/7 with the second, object 2 has 2/5 with the second alone.

@@ -8,6 +8,7 @@ from scipy import ndimage
 from segmentation.files import labels
 
 IGNORED, UNKNOWN = 255, 254  # among the numbers of classes: not labelled; a value that is no class
+BACKGROUND = ("background", "outside", "0")  # names of what is no object
 LOOKED_AT = 16  # labels, and a corner of each, to tell whether objects are many
 MANY, ROUND = 4, 0.2  # how many objects an image holds, and how thick they are for their size, to be told apart
 
@@ -189,3 +190,12 @@ def to_values(mask, written):
 def mask_dtype(written):
     """uint8, or uint16 for values from 256."""
     return np.dtype(np.uint16 if max(written) > 255 else np.uint8)
+
+
+def find_kinds(names):
+    """The classes that objects are made of, by their numbers: list of int.
+
+    Of two the one that is not called background, or else the white one; of more all but that.
+    """
+    kinds = [number for number, name in enumerate(names) if name.lower() not in BACKGROUND]
+    return kinds if len(names) > 2 or len(kinds) == 1 else [1]

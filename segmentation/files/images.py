@@ -63,6 +63,14 @@ def read_pages(file):
     return to_pages(read_raster(file))
 
 
+def read_pixel_size(file):
+    """The size of a pixel (height, width, unit), such as (0.5, 0.5, "um"), where a TIFF tells it in a unit of length.
+
+    ImageJ's and OME's are read; None for all others, whose resolution is one for printers.
+    """
+    return tiff.read_pixel_size(file) if find_suffix(file) in (".tif", ".tiff") else None
+
+
 def read_array(file):
     """Read the one image of a file, as `read_pages`.
 

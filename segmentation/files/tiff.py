@@ -18,7 +18,28 @@ ALPHAS = (1, 2)  # of TIFF's ExtraSamples
 TOGETHER, APART = 1, 2  # of TIFF's PlanarConfiguration: where the channels of a pixel lie
 INTERPRETATION, ORIENTATION = 262, 274  # codes of tags
 PROGRAMS_OWN = 2**15  # the first code of tags that programs define for themselves
+MICROMETRES = ("\u00b5m", "\u03bcm", "\\u00b5m", "micron", "microns", "micrometer", "um")  # as programs write them
+NO_LENGTH = ("", "pixel", "pixels", "inch", "null", "reference frame")  # that ImageJ or OME name, but measure nothing
 ALONE = {"is_mmstack": False, "is_ndtiff": False, "is_ndpi": False}  # kinds whose pages may lie in other files
+
+
+def read_pixel_size(file):
+    """The size of a pixel, as for `images.read_pixel_size`."""
+    with tifffile.TiffFile(file) as tiff:
+        if tiff.is_ome:
+            root = ElementTree.fromstring(tiff.ome_metadata)
+            pixels = next(root.iterfind(".//{*}Pixels"), None)
+            told = {} if pixels is None else pixels.attrib
+            size = [float(told.get(f"PhysicalSize{axis}", 0)) for axis in "YX"]
+            unit = told.get("PhysicalSizeXUnit", "um")
+            if told.get("PhysicalSizeYUnit", "um") != unit:
+                return None
+        else:
+            unit = str((tiff.imagej_metadata or {}).get("unit", ""))
+            size = [1 / number if number else 0 for number in tiff.pages[0].get_resolution()[::-1]]
+    if unit.lower() in NO_LENGTH or not all(size):
+        return None
+    return (*size, "um" if unit.lower() in MICROMETRES else unit)
 
 
 def read_tiff(file):

@@ -1,5 +1,6 @@
-"""Files that are written whole or not at all: masks, stacks of masks, probabilities."""
+"""Files that are written whole or not at all: masks, stacks of masks, probabilities, numbered objects, tables."""
 
+import csv
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
@@ -77,6 +78,26 @@ def write_probability(path, maps, like):
     else:
         with whole_file(path) as temporary:
             tifffile.imwrite(temporary, maps[0], compression="zlib", photometric="minisblack")
+
+
+def write_table(file, rows, columns=None):
+    """Write rows, dicts of the same keys, as a CSV file; `columns` are these keys where there may be no rows."""
+    with whole_file(file) as temporary, temporary.open("w", newline="", encoding="utf-8") as opened:
+        table = csv.DictWriter(opened, columns or rows[0])
+        table.writeheader()
+        table.writerows(rows)
+
+
+def write_numbers(path, numbers, like):
+    """Write numbered objects, integers (pages, height, width), as TIFF of uint16 or, if that is too small, of uint32.
+
+    uint16 is written as by `write_stack`, with the resolution of `like` if that is a TIFF.
+    """
+    if numbers.max(initial=0) < 2**16:
+        write_stack(path, numbers.astype(np.uint16), like)
+    else:
+        with whole_file(path) as temporary:
+            tifffile.imwrite(temporary, numbers.astype(np.uint32), compression="zlib", photometric="minisblack")
 
 
 def find_obstacle(folder):

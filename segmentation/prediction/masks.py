@@ -4,7 +4,7 @@ import numpy as np
 from tqdm import tqdm
 
 from segmentation.files import classes, folders, images, scaling, writing
-from segmentation.prediction import tiling, watershed
+from segmentation.prediction import objects, tiling, watershed
 
 
 def predict(network, image, turns="all", tile=None, scaled=scaling.BY_DTYPE):
@@ -85,6 +85,7 @@ def write_masks(
     flips=True,
     tile=None,
     probability=False,
+    smallest=None,
 ):
     """Predict images and write <stem>_predict.png for each, at its own size; for a stack, <stem>_predict.tif.
 
@@ -104,6 +105,8 @@ def write_masks(
         As for `predict`.
     probability : bool
         Whether to write <stem>_probability.tif too: float32, of the same size.
+    smallest : int or None
+        Pixels that an object has at least, whose objects `objects.write_objects` then writes, too.
 
     Returns
     -------
@@ -123,14 +126,15 @@ def write_masks(
         if difference := scaling.find_difference(scaling.survey(pages), settings.scaling):
             different[file] = difference
         shape = tiling.map_shape(network, pages.shape[1:3])
-        masks = np.empty(pages.shape[:3], classes.mask_dtype(settings.values))
+        found = np.empty(pages.shape[:3], np.uint8)
         maps = np.empty((len(pages), *shape), "float32") if probability else None
         for i, page in enumerate(pages):
             turns = settings.choose_turns(flips)
             for part, inner, outer in tiling.predict_tiles(network, page, turns, tile, settings.scaling):
-                masks[i][outer] = classes.to_values(to_mask(part, settings, threshold), settings.values)[inner]
+                found[i][outer] = to_mask(part, settings, threshold)[inner]
                 if probability:
                     maps[i][outer] = part[inner]
+        masks = classes.to_values(found, settings.values)
         (out / stem).parent.mkdir(parents=True, exist_ok=True)
         single, stack = (out / f"{stem}{folders.PREDICTED}{suffix}" for suffix in (".png", ".tif"))
         if len(pages) > 1:
@@ -141,6 +145,8 @@ def write_masks(
             stack.unlink(missing_ok=True)
         if probability:
             writing.write_probability(out / f"{stem}{folders.PROBABILITY}.tif", maps, like=file)
+        if smallest is not None:
+            objects.write_objects(file, out / stem, found, pages, settings, smallest)
     notes = [f"{found[0]}: {note}{f', as in {len(found)} files' * (len(found) > 1)}." for note, found in noted.items()]
     return problems, notes + _describe_differences(different)
 

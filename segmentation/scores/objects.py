@@ -1,10 +1,25 @@
-"""How many objects are found: by how much objects of a label and of a mask overlap, as StarDist counts them.
+"""How many objects are found, and how well: by how much objects of a label and of a mask overlap.
 
-Schmidt et al., MICCAI 2018; the definitions are those of `stardist.matching`.
+Sources: Schmidt et al., MICCAI 2018, with the definitions of `stardist.matching`; SEG of the Cell Tracking Challenge,
+Ulman et al., Nature Methods 2017.
 """
+
+from typing import NamedTuple
 
 import numpy as np
 from scipy import ndimage, optimize
+
+OVERLAPS = (0.5, 0.6, 0.7, 0.8, 0.9)
+
+
+class Overlap(NamedTuple):
+    """By how much each object of a label, a row, overlaps with each of a mask, a column: float arrays.
+
+    `iou` is the intersection over the union, `covered` the intersection over the object of the label.
+    """
+
+    iou: np.ndarray
+    covered: np.ndarray
 
 
 def count_matches(label, mask, overlap=0.5):
@@ -24,8 +39,11 @@ def count_matches(label, mask, overlap=0.5):
     dict
         `found`, `missed` and `extra` objects, and `iou`, the sum of the IoU of those found.
     """
-    label, mask = map(_number, (label, mask))
-    ious = _compare(label, mask)
+    return _count(compare(label, mask).iou, overlap)
+
+
+def _count(ious, overlap):
+    """What `count_matches` returns, by the IoU of each object of a label with each of a mask."""
     enough = ious >= overlap
     matched = 0
     if enough.any():
@@ -72,10 +90,34 @@ def _number(array):
     return numbers.reshape(array.shape) + int(values[0] != 0)
 
 
-def _compare(label, mask):
-    """The IoU of each object of a label with each of a mask: array (objects, objects)."""
+def compare(label, mask):
+    """The `Overlap` of the objects of two arrays, as for `count_matches`."""
+    label, mask = map(_number, (label, mask))
     rows, columns = int(label.max(initial=0)) + 1, int(mask.max(initial=0)) + 1
     shared = np.bincount(label.ravel().astype(np.int64) * columns + mask.ravel(), minlength=rows * columns)
     shared = shared.reshape(rows, columns)
-    union = shared.sum(1, keepdims=True) + shared.sum(0, keepdims=True) - shared
-    return (shared / np.maximum(union, 1))[1:, 1:]
+    area = shared.sum(1, keepdims=True)
+    union = area + shared.sum(0, keepdims=True) - shared
+    return Overlap(*((shared / np.maximum(whole, 1))[1:, 1:] for whole in (union, area)))
+
+
+def score_pairs(pairs):
+    """All scores by object of some images, whose labels and masks are as for `count_matches`.
+
+    Returns
+    -------
+    scores : dict of str to dict
+        For each of `OVERLAPS`, by a title such as "IoU 0.5", what `score_matches` returns.
+    seg : float
+        The mean over the objects of all labels of the IoU with the object of the mask that covers more than half of
+        them, 0 where there is none: SEG. NaN without objects.
+    """
+    counts, found = {overlap: [] for overlap in OVERLAPS}, []
+    for label, mask in pairs:
+        overlaps = compare(label, mask)
+        for overlap, counted in counts.items():
+            counted.append(_count(overlaps.iou, overlap))
+        found.append(np.where(overlaps.covered > 0.5, overlaps.iou, 0).max(axis=1, initial=0))
+    every = np.concatenate(found) if found else np.array([])
+    scores = {f"IoU {overlap}": score_matches(counted) for overlap, counted in counts.items()}
+    return scores, float(every.mean()) if every.size else np.nan

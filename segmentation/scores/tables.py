@@ -126,6 +126,22 @@ def read_sections(files, label_files, known):
             yield stem if len(label) == 1 else f"{stem} page {page + 1}", (label[page], mask[page])
 
 
+def read_objects(files, label_files, known):
+    """Read the objects of labels and masks of two classes section by section; yields pairs as for `objects.compare`.
+
+    Parameters as for `read_sections`. Labels that number their objects keep their numbers.
+    """
+    (kind,) = classes.find_kinds(known.names)
+    numbers = {}
+    for name, (label, mask) in read_sections(files, label_files, known):
+        objects, stem = label == kind, name if name in label_files else name.rsplit(" page ", 1)[0]
+        if known.objects:
+            if stem not in numbers:
+                numbers = {stem: iter(labels.read_label(label_files[stem]).numbers)}
+            objects = np.where(classes.known(label), next(numbers[stem]), 0)
+        yield objects, mask == kind
+
+
 def find_classes(label_files, mask_files, folder, ignore=None, objects=False):
     """What the values of the labels in a folder mean, to score masks by them.
 

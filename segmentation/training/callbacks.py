@@ -6,7 +6,7 @@ import keras
 import numpy as np
 
 from segmentation import figures
-from segmentation.files import classes
+from segmentation.files import classes, writing
 from segmentation.prediction import masks, networks
 from segmentation.scores import pixels
 from segmentation.training import runs
@@ -40,7 +40,7 @@ class Checkpoint(keras.callbacks.Callback):
             network = keras.Model(self.model.inputs[0], self.model.outputs[0], name=self.model.name)
             networks.save_network(network, self.run / "model.keras", self.settings)
         self.rows.append(row)
-        runs.write_table(self.run / "history.csv", self.rows)
+        writing.write_table(self.run / "history.csv", self.rows)
         # Last, since it says how far the run is: killed before this, the epoch is done again, with the same result.
         networks.save_network(self.model, self.run / "last.keras", self.settings)
 

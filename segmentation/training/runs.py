@@ -19,14 +19,6 @@ ELSEWHERE = ".latest"  # a file in there, with the path of the run that ended la
 LOCKS = {}  # file descriptors of the folders of runs that this process trains
 
 
-def write_table(file, rows):
-    """Write rows, dicts of the same keys, as a CSV file."""
-    with writing.whole_file(file) as temporary, temporary.open("w", newline="") as opened:
-        table = csv.DictWriter(opened, rows[0])
-        table.writeheader()
-        table.writerows(rows)
-
-
 def read_history(file):
     """Rows of a history.csv as dicts of float; an empty list if there is none."""
     if not file.is_file():

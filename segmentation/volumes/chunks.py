@@ -99,7 +99,7 @@ def write_volume(text, out, job, *, tile=None, scheduler=None, axes=None):
     ValueError
         If the volume is not one for the network, or `out` was begun with another volume or other settings.
     """
-    network, settings = _load(job)
+    network, settings = load(job)
     if job.probability and network.output_shape[-1] > 1:
         raise ValueError("--probability of a volume is for networks of two classes.")
     volume = reading.find_volume(text, network.input_shape[-1], axes)
@@ -175,13 +175,13 @@ def _open_target(volume, out, stamp, dtype, tile):
             return group["0"]
         temporary = out.with_name(f".unfinished-{out.name}")
         shutil.rmtree(temporary, ignore_errors=True)
-        _make_target(volume, temporary, stamp, dtype, tile)
+        make_target(volume, temporary, stamp, dtype, tile)
         temporary.replace(out)
         return zarr.open_group(out, mode="r+")["0"]
 
 
-def _make_target(volume, out, stamp, dtype, tile):
-    """Make an OME-Zarr without chunks: version 0.4 for Zarr 2, 0.5 for Zarr 3."""
+def make_target(volume, out, stamp, dtype, tile):
+    """Make an OME-Zarr without chunks, version 0.4 for Zarr 2, 0.5 for Zarr 3; returns its array."""
     kept = [volume.axes.index(axis) for axis in (*volume.leading, *reading.SECTION)]
     kinds = {"t": "time", "z": "space", "y": "space", "x": "space"}
     axes = [{"name": volume.axes[i], "type": kinds.get(volume.axes[i], "space")} for i in kept]
@@ -198,7 +198,7 @@ def _make_target(volume, out, stamp, dtype, tile):
         group.attrs.update({"ome": {"version": "0.5", "multiscales": [scales]}, "prediction": stamp})
         options = {"dimension_names": [axis["name"] for axis in axes]}
     shape = [volume.shape[i] for i in kept]
-    group.create_array("0", shape=shape, chunks=(*(1,) * (len(shape) - 2), tile, tile), dtype=dtype, **options)
+    return group.create_array("0", shape=shape, chunks=(*(1,) * (len(shape) - 2), tile, tile), dtype=dtype, **options)
 
 
 def _is_written(out, target, region):
@@ -210,7 +210,7 @@ def _is_written(out, target, region):
 
 
 @functools.lru_cache(1)
-def _load(job):
+def load(job):
     """The network of a job and the settings of its masks; loaded once in each process.
 
     Raises
@@ -279,7 +279,7 @@ def _fit(scaled, volume, position):
 
 def _predict_section(section, job, path, scaled):
     """Mask, or probability, of an array (height, width) or (height, width, channels), part of a section."""
-    network, settings = _load(job)
+    network, settings = load(job)
     scaling.check(section, scaled, path)
     turns = settings.choose_turns(job.flips)
     probability = masks.predict(network, section, turns, tile=max(section.shape), scaled=scaled)
