@@ -1,9 +1,9 @@
-"""A page on this machine to drop an image on: its mask, its probabilities, and a threshold to move.
+"""A page on this machine to drop an image on: its mask, its objects, its probabilities, and a threshold to move.
 
     python -m segmentation.app                                # then open http://127.0.0.1:7860
     python -m segmentation.app --model runs/mine/model.keras
 
-What is uploaded is deleted as soon as it is predicted, and the results when the page is closed or the program ends.
+What is uploaded is deleted, with the results, when the page is closed or the program ends.
 """
 
 import argparse
@@ -15,14 +15,17 @@ from pathlib import Path
 
 import numpy as np
 import tifffile
+from skimage import color
 
 from segmentation import arguments, devices, extras
 from segmentation.files import classes, folders, scaling, writing
-from segmentation.prediction import masks, networks, tiling, watershed
+from segmentation.prediction import masks, networks, objects, tiling, watershed
 
 EXAMPLE = Path(__file__).parents[1] / "data/membrane/test/0.png"
 SHOWN = 1024  # pixels of a picture on the page, at most
 LARGEST = "2gb"  # upload
+UPLOADED = "uploaded"  # folder of what was, among the results
+NOTHING = (None,) * 9  # in place of pictures and files
 KEPT_SECONDS = 600  # what a closed page has left is deleted then
 
 
@@ -48,13 +51,14 @@ class Predictor:
         folder : str or None
             Where its results are, to be kept for the session.
         message : str
-        image, mask, overlay, probability : arrays to be shown, or None
-        mask_file, probability_file : str or None
+        image, mask, overlay, objects, probability : arrays to be shown, or None
+        mask_file, table_file, rois_file, probability_file : str or None
         """
         if upload is None:
-            return (None, "", *(None,) * 6)
+            return (None, "", *NOTHING)
         folder = Path(tempfile.mkdtemp(dir=self.results))
-        file = folder / Path(upload).name
+        file = folder / UPLOADED / Path(upload).name
+        file.parent.mkdir()
         shutil.copy(upload, file)
         try:
             pages, _ = masks.read_pages(self.network, file)
@@ -66,11 +70,10 @@ class Predictor:
             probability, lines = self._find(image)
         except ValueError as error:
             shutil.rmtree(folder)
-            return (None, str(error).replace(f"{folder}{os.sep}", ""), *(None,) * 6)
+            return (None, str(error).replace(f"{file.parent}{os.sep}", ""), *NOTHING)
         writing.write_probability(folder / f"{file.stem}{folders.PROBABILITY}.tif", probability[np.newaxis], like=file)
         np.save(folder / "shown.npy", scaling.scale(_shrink(image), scaled))
         np.save(folder / "lines.npy", lines)
-        file.unlink()
         height, width = image.shape[:2]
         difference = scaling.find_difference(scaling.survey(image[np.newaxis]), self.settings.scaling)
         warning = f". Warning: other grey values than in training: {difference}" if difference else ""
@@ -91,7 +94,7 @@ class Predictor:
     def move_threshold(self, folder, threshold):
         """As `predict`, of what was predicted before."""
         if folder is None:
-            return (None, "", *(None,) * 6)
+            return (None, "", *NOTHING)
         return self._show(Path(folder), threshold, f"threshold {threshold}")
 
     def _show(self, folder, threshold, message):
@@ -109,14 +112,18 @@ class Predictor:
             overlay = figures.overlay(image, _shrink(mask), _shrink(mask), shown=self.settings.shown)
         values = classes.to_values(mask, self.settings.values)
         writing.write_mask(mask_file, values, self.settings.palette)
-        shown = _shrink(values)
-        pictures = [figures.show_grey(image), shown / max(shown.max(), 1), overlay, _shrink(probability)]
+        (file,), stem = (folder / UPLOADED).iterdir(), folder / mask_file.stem.removesuffix(folders.PREDICTED)
+        pages, _ = masks.read_pages(self.network, file)
+        numbers = objects.write_objects(file, stem, mask[np.newaxis], pages, self.settings)[0]
+        shown, grey = _shrink(values), figures.show_grey(image)
+        coloured = color.label2rgb(_shrink(numbers), grey, bg_label=0)
+        pictures = [grey, shown / max(shown.max(), 1), overlay, coloured, _shrink(probability)]
+        written = (folder / f"{stem.name}{suffix}" for suffix in (f"{folders.OBJECTS}.csv", f"{folders.ROIS}.zip"))
         return (
             str(folder),
-            message,
+            f"{message}; {numbers.max()} objects",
             *(np.uint8(np.rint(255 * picture)) for picture in pictures),
-            str(mask_file),
-            str(map_file),
+            *map(str, (mask_file, *written, map_file)),
         )
 
     def forget(self, folder):
@@ -134,8 +141,8 @@ def _shrink(picture):
 def name_pictures(settings):
     """Titles of the page's pictures, by the classes of the network."""
     if len(settings.titles) > 2:
-        return "Image", "Mask", "Image", "Highest probability"
-    return "Image", "Mask", settings.titles[settings.shown], f"Probability of {settings.titles[1]}"
+        return "Image", "Mask", "Image", "Objects", "Highest probability"
+    return "Image", "Mask", settings.titles[settings.shown], "Objects", f"Probability of {settings.titles[1]}"
 
 
 def _build_page(predictor, title):
@@ -168,8 +175,10 @@ def _build_page(predictor, title):
             pictures = [gr.Image(label=label, format="png", interactive=False) for label in names]
         with gr.Row():
             mask_file = gr.DownloadButton("Mask (PNG)", elem_id="mask")
+            table_file = gr.DownloadButton("Objects (CSV)", elem_id="objects")
+            rois_file = gr.DownloadButton("ImageJ's regions (ZIP)", elem_id="regions")
             map_file = gr.DownloadButton("Probability (TIFF)", elem_id="probability")
-        results = [folder, message, *pictures, mask_file, map_file]
+        results = [folder, message, *pictures, mask_file, table_file, rois_file, map_file]
         upload.upload(predict_upload, [upload, threshold], results)
         example.click(predict_example, [threshold], results)
         threshold.change(predictor.move_threshold, [folder, threshold], results, trigger_mode="always_last")

@@ -1,5 +1,7 @@
+import io
 import shutil
 import time
+import zipfile
 from pathlib import Path
 
 import keras
@@ -39,20 +41,30 @@ def image_file(tmp_path):
 
 def predicted(image_file, model_file, out, threshold):
     """The bytes that predict.py writes."""
-    options = ["--model", str(model_file), "--out", str(out), "--threshold", str(threshold), "--probability"]
-    assert predict.main([str(image_file), *options]) == 0
-    return [(out / f"{image_file.stem}{name}").read_bytes() for name in ("_predict.png", "_probability.tif")]
+    options = ["--model", str(model_file), "--out", str(out), "--threshold", str(threshold)]
+    assert predict.main([str(image_file), *options, "--probability", "--objects"]) == 0
+    names = ("_predict.png", "_objects.csv", "_rois.zip", "_probability.tif")
+    return [unzip(out / f"{image_file.stem}{name}") for name in names]
+
+
+def unzip(file):
+    """The bytes of a file, of a ZIP those of what is in it, since it holds the time, too."""
+    if not zipfile.is_zipfile(file):
+        return Path(file).read_bytes()
+    with zipfile.ZipFile(file) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
 
 
 def test_results_are_those_of_predict(predictor, image_file, model_file, tmp_path):
-    folder, message, *pictures, mask_file, map_file = predictor.predict(image_file, 0.5)
-    assert message == "cell 1.png: 90x130 pixels"
-    assert [picture.shape[:2] for picture in pictures] == [(90, 130)] * 4
-    files = [Path(file).read_bytes() for file in (mask_file, map_file)]
+    folder, message, *pictures, mask_file, table_file, rois_file, map_file = predictor.predict(image_file, 0.5)
+    assert message.startswith("cell 1.png: 90x130 pixels; ")
+    assert message.endswith(" objects")
+    assert [picture.shape[:2] for picture in pictures] == [(90, 130)] * 5
+    files = [unzip(file) for file in (mask_file, table_file, rois_file, map_file)]
     assert files == predicted(image_file, model_file, tmp_path / "a", 0.5)
     threshold = round(float(np.median(tifffile.imread(map_file))), 2)
-    *_, mask_file, map_file = predictor.move_threshold(folder, threshold)
-    files = [Path(file).read_bytes() for file in (mask_file, map_file)]
+    *_, mask_file, table_file, rois_file, map_file = predictor.move_threshold(folder, threshold)
+    files = [unzip(file) for file in (mask_file, table_file, rois_file, map_file)]
     assert files == predicted(image_file, model_file, tmp_path / "b", threshold)
     predictor.forget(folder)
     assert not list(predictor.results.iterdir())
@@ -70,7 +82,7 @@ def test_a_wrong_file_gives_a_sentence_and_leaves_nothing(predictor, tmp_path):
         folder, message, *rest = predictor.predict(tmp_path / name, 0.5)
         assert message.startswith(expected)
         assert folder is None
-        assert rest == [None] * 6
+        assert rest == [None] * 9
     assert not list(predictor.results.iterdir())
 
 
@@ -79,9 +91,9 @@ def test_of_several_classes_the_mask_is_that_of_predict(image_file, tmp_path):
     network, model_file = unet(classes=3, width=2, depth=2), tmp_path / "three.keras"
     networks.save_network(network, model_file, networks.Settings(values=(0, 100, 200)))
     predictor = app.Predictor(*networks.load_network(model_file), tmp_path)
-    _, _, *pictures, mask_file, map_file = predictor.predict(image_file, 0.5)
-    assert [picture.shape[:2] for picture in pictures] == [(90, 130)] * 4
-    files = [Path(file).read_bytes() for file in (mask_file, map_file)]
+    _, _, *pictures, mask_file, table_file, rois_file, map_file = predictor.predict(image_file, 0.5)
+    assert [picture.shape[:2] for picture in pictures] == [(90, 130)] * 5
+    files = [unzip(file) for file in (mask_file, table_file, rois_file, map_file)]
     assert files == predicted(image_file, model_file, tmp_path / "out", 0.5)
 
 
@@ -90,15 +102,15 @@ def test_in_tiles_too_a_moved_threshold_gives_what_predict_does(predictor, model
     save(draw_section(np.random.default_rng(0), 60, side)[0], tmp_path / "wide.png")
     folder, *_, map_file = predictor.predict(tmp_path / "wide.png", 0.5)
     threshold = round(float(np.median(tifffile.imread(map_file))), 2)
-    *_, mask_file, map_file = predictor.move_threshold(folder, threshold)
-    files = [Path(file).read_bytes() for file in (mask_file, map_file)]
+    *_, mask_file, table_file, rois_file, map_file = predictor.move_threshold(folder, threshold)
+    files = [unzip(file) for file in (mask_file, table_file, rois_file, map_file)]
     assert files == predicted(tmp_path / "wide.png", model_file, tmp_path / "out", threshold)
     assert 0 < images.read_array(mask_file).mean() < 255
 
 
 def test_a_large_picture_is_shrunk_to_be_shown(predictor, tmp_path):
     save(np.zeros((40, 3000), np.uint8), tmp_path / "wide.png")
-    _, _, *pictures, mask_file, _ = predictor.predict(tmp_path / "wide.png", 0.5)
+    _, _, *pictures, mask_file, _, _, _ = predictor.predict(tmp_path / "wide.png", 0.5)
     assert all(max(picture.shape) <= app.SHOWN for picture in pictures)
     assert images.read_array(mask_file).shape == (40, 3000)
 
@@ -158,14 +170,14 @@ def downloaded(page, name, expected):
 def test_upload_slide_and_download_in_a_browser(browser, address, image_file, model_file, tmp_path):
     page = open_page(browser, address)
     upload(page, image_file, "90x130 pixels")
-    for name, expected in zip(
-        ("mask", "probability"), predicted(image_file, model_file, tmp_path / "a", 0.5), strict=True
-    ):
+    mask, table, _, probability = predicted(image_file, model_file, tmp_path / "a", 0.5)
+    for name, expected in {"mask": mask, "objects": table, "probability": probability}.items():
         assert downloaded(page, name, expected) == expected
+    assert zipfile.is_zipfile(io.BytesIO(download(page, "regions")))
     page.locator("input[type=number]").fill("0.4")
     page.locator("input[type=number]").press("Enter")
     page.locator("#message", has_text="threshold 0.4").wait_for()
-    expected, _ = predicted(image_file, model_file, tmp_path / "b", 0.4)
+    expected, *_ = predicted(image_file, model_file, tmp_path / "b", 0.4)
     assert downloaded(page, "mask", expected) == expected
     page.context.close()
 
@@ -176,7 +188,7 @@ def test_two_sessions_a_large_upload_and_no_image(browser, address, image_file, 
     upload(first, image_file, "90x130 pixels")
     upload(second, tmp_path / "other.png", "64x70 pixels")
     for page, file in (first, image_file), (second, tmp_path / "other.png"):
-        expected, _ = predicted(file, model_file, tmp_path / file.stem, 0.5)
+        expected, *_ = predicted(file, model_file, tmp_path / file.stem, 0.5)
         assert downloaded(page, "mask", expected) == expected
     (tmp_path / "text.png").write_text("no image")
     page = open_page(browser, address)

@@ -32,8 +32,8 @@ def write_objects(file, stem, masks, pages, settings, smallest=1):
 
     Returns
     -------
-    int
-        How many objects there are; those of a stack are numbered on from page to page.
+    int32 array (pages, height, width)
+        The numbers of objects, those of a stack on from page to page; 0 outside.
     """
     kinds, pixel = classes.find_kinds(settings.titles), images.read_pixel_size(file)
     numbers, rows, rois, count = np.zeros(masks.shape, np.int32), [], [], 0
@@ -48,7 +48,7 @@ def write_objects(file, stem, masks, pages, settings, smallest=1):
     writing.write_table(stem.with_name(f"{stem.name}{folders.OBJECTS}.csv"), rows, columns)
     with writing.whole_file(stem.with_name(f"{stem.name}{folders.ROIS}.zip")) as temporary:
         roifile.roiwrite(temporary, rois, mode="w")
-    return count
+    return numbers
 
 
 def number_objects(mask, kinds, smallest=1, first=1):
