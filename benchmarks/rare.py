@@ -9,6 +9,7 @@ there is not trained again.
 
 import argparse
 import csv
+import itertools
 import sys
 import tempfile
 from pathlib import Path
@@ -29,6 +30,7 @@ WAYS = {
     "centred": ["--loss", "cross-entropy", "--centred", "0.5"],
     "focal": ["--loss", "focal", "--centred", "0"],
 }
+SETS = ("spots", "drive", "camvid", "dsb2018", "membrane")
 OPTIONS = {"camvid": ["--ignore", "11"]}  # not labelled
 STEPS = {"camvid": 200, "drive": 80, "dsb2018": 80, "membrane": 60, "spots": 80}
 SIDE, COUNT, SPOTS, RINGS = 192, 20, 8, 16
@@ -100,12 +102,11 @@ def main(argv=None):
     with tempfile.TemporaryDirectory() as temporary:
         named = {name: getattr(options, name) for name in ("drive", "camvid", "dsb2018")}
         folders = {"spots": draw_spots(Path(temporary) / "spots"), **named, "membrane": Path("data/membrane")}
-        for seed in range(options.seeds):
-            for name, folder in folders.items():
-                for way in WAYS:
-                    if folder and (name, way, str(seed)) not in done:
-                        rows.append(train(name, folder, way, seed))
-                        writing.write_table(ROWS, rows)
+        trainings = itertools.product(range(options.seeds), filter(folders.get, SETS), WAYS)
+        for seed, name, way in trainings:
+            if (name, way, str(seed)) not in done:
+                rows.append(train(name, folders[name], way, seed))
+                writing.write_table(ROWS, rows)
     for row in rows:
         print(", ".join(f"{title} {value}" for title, value in row.items() if value))
     return 0

@@ -154,6 +154,20 @@ def draw_comparison(histories):
     return figure
 
 
+def draw_sizes(areas):
+    """Figure of the sizes of objects: a histogram of their areas in pixels, on a logarithmic axis."""
+    figure = Figure(figsize=(7, 3.5), layout="constrained")
+    axes = figure.subplots()
+    areas = np.asarray(areas)
+    if areas.size:
+        axes.hist(areas, bins=np.geomspace(areas.min(), areas.max() + 1, 40), color=FOUND)
+        axes.set_xscale("log")
+        axes.axvline(np.median(areas), color="black", linestyle=":", label=f"median {np.median(areas):.0f}")
+        axes.legend(frameon=False)
+    axes.set(xlabel="area in pixels", ylabel="objects", title=f"{areas.size} objects")
+    return figure
+
+
 def draw_network(network, side=512):
     """Figure of a network: a box a layer, as tall as its picture, with its channels; arrows for the skips.
 

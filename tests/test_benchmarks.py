@@ -7,7 +7,20 @@ import tifffile
 from helpers import SMALL, draw_section, save, shrink_isbi2012
 from PIL import Image
 
-from benchmarks import fields, grey, isbi2012, large, loading, many, original, ranges, strokes
+from benchmarks import (
+    fields,
+    grey,
+    isbi2012,
+    large,
+    loading,
+    many,
+    objects,
+    original,
+    ranges,
+    rare,
+    startup,
+    strokes,
+)
 from model import unet
 from segmentation.files import images
 
@@ -108,6 +121,39 @@ def test_tiles_are_timed_and_a_large_image_weighed(capsys):
     assert "tiles of 32: " in printed
     assert "200x200 pixels: " in printed
     assert "200x200 pixels by predict.py: " in printed
+
+
+def test_objects_are_drawn_and_timed(capsys):
+    assert objects.main(["--side", "256", "--times", "1"]) == 0
+    assert capsys.readouterr().out.startswith("16 objects: ")
+
+
+def test_starts_are_timed(capsys, monkeypatch):
+    monkeypatch.setattr(startup, "COMMANDS", {"help": ["evaluate.py", "--help"]})
+    assert startup.main(["--times", "2"]) == 0
+    assert capsys.readouterr().out.startswith("help: ")
+
+
+def test_ways_for_rare_classes_are_trained_once(cells, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(rare, "ROWS", tmp_path / "rare.csv")
+    monkeypatch.setattr(rare, "STEPS", dict.fromkeys(rare.STEPS, 2))
+    monkeypatch.setattr(rare, "WAYS", {"dice": ["--loss", "dice"]})
+    monkeypatch.setattr(rare, "SETS", ("drive",))
+    small = ["--crop", "32", "--width", "2", "--depth", "2"]
+    monkeypatch.setitem(rare.OPTIONS, "drive", small)
+    for _ in range(2):
+        assert rare.main(["--drive", str(cells), "--seeds", "1"]) == 0
+    printed = capsys.readouterr().out.splitlines()
+    rows = [line for line in printed if line.startswith("set drive, way dice, seed 0, steps 2, mean_iou ")]
+    assert len(rows) == 2
+    assert len((tmp_path / "rare.csv").read_text().splitlines()) == 2
+
+
+def test_spots_are_half_a_percent_of_the_pixels(tmp_path):
+    folder = rare.draw_spots(tmp_path)
+    labels = [images.read_array(file) for file in (folder / "train" / "label").iterdir()]
+    assert len(labels) == rare.COUNT
+    assert 0.004 < np.mean(labels) / 255 < 0.008
 
 
 def test_many_images_are_timed_and_weighed(capsys):

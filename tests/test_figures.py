@@ -33,6 +33,13 @@ def test_curves_show_training_and_held_out(tmp_path):
         assert picture.width > 800
 
 
+@pytest.mark.parametrize("areas", [[], [1], [20, 30, 5000]])
+def test_sizes_are_drawn_of_any_number_of_objects(areas):
+    axes = figures.draw_sizes(areas).axes[0]
+    assert axes.get_title() == f"{len(areas)} objects"
+    assert sum(patch.get_height() for patch in axes.patches) == len(areas)
+
+
 @pytest.mark.parametrize("depth", [1, 3])
 def test_the_network_is_drawn_from_the_model_itself(depth):
     network = unet(width=2, depth=depth)
