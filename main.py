@@ -53,7 +53,7 @@ def parse(argv):
     add("--no-turns", action="store_const", const="none", dest="turns", help="the same as --turns none")
     add("--grey", action=switch, default=True, help="train on changes of contrast, brightness and noise")
     add("--elastic", type=natural, default=0, help="pixels of elastic deformation; 10 in the paper")
-    add("--loss", choices=LOSSES, default="cross-entropy", help="for rare classes dice, added to it, or focal")
+    add("--loss", choices=LOSSES, help="cross-entropy, with dice added to it, or focal; chosen if not given")
     how = "let the pixels of a class weigh the more, the rarer it is"
     add("--class-weights", action=switch, default=False, help=how)
     how = "share of the crops that are drawn around a pixel of a class, each as often; chosen if not given"

@@ -61,18 +61,26 @@ def test_a_class_that_is_always_in_one_half_counts_by_its_pixels():
 
 def test_what_is_given_is_kept_and_what_is_chosen_is_said():
     labels = [draw_street() for _ in range(8)]
-    options = Namespace(turns=None, centred=None)
+    options = Namespace(turns=None, centred=None, loss=None)
     (line,) = planning.plan(options, labels, KNOWN)
-    assert (options.turns, options.centred) == ("mirror", 0)
+    assert (options.turns, options.centred, options.loss) == ("mirror", 0, "cross-entropy")
     assert "--turns mirror" in line
-    options = Namespace(turns="all", centred=0.25)
+    options = Namespace(turns="all", centred=0.25, loss="focal")
     assert planning.plan(options, labels, KNOWN) == []
-    assert (options.turns, options.centred) == ("all", 0.25)
+    assert (options.turns, options.centred, options.loss) == ("all", 0.25, "focal")
+
+
+def test_dice_is_added_where_a_class_has_few_of_the_pixels():
+    options = Namespace(turns="all", centred=0, loss=None)
+    (line,) = planning.plan(options, [], classes.Classes((0, 255), ("0", "vessel"), pixels=(912, 88)))
+    assert options.loss == "dice"
+    assert line == "vessel has 8.8% of the pixels: Dice is added to the loss (--loss dice)."
+    assert planning.choose_loss(classes.Classes((0, 255), ("0", "255"), pixels=(800, 200))) == "cross-entropy"
 
 
 def test_crops_are_drawn_around_one_class_of_two_that_is_rare():
     rare = classes.Classes((0, 255), ("0", "spot"), pixels=(990, 10))
-    options = Namespace(turns="all", centred=None)
+    options = Namespace(turns="all", centred=None, loss="dice")
     (line,) = planning.plan(options, [], rare)
     assert options.centred == 0.5
     assert line.startswith("spot is rare: 50%")

@@ -6,6 +6,7 @@ from segmentation.files import classes
 
 MOST_LABELS = 64  # that are looked at
 UPRIGHT = 0.3  # of the pixels; 0.77 of streets, below 0.03 of sections, nuclei and vessels (benchmarks/LOG.md)
+SMALL = 0.1  # of the pixels; of a class below that Dice finds more, and of others no more (benchmarks/LOG.md)
 RARE, CENTRED = 0.02, 0.5  # of the pixels; of the crops: by chance few hold any of a class like that
 
 
@@ -25,6 +26,11 @@ def plan(options, labels, known):
         if options.turns != "all":
             where = "one above the other" if options.turns == "mirror" else "side by side"
             lines.append(f"The classes lie {where} alike in all labels: --turns {options.turns}.")
+    if options.loss is None:
+        options.loss = choose_loss(known)
+        if options.loss == "dice":
+            name, share = known.names[np.argmin(known.pixels)], min(known.pixels) / sum(known.pixels)
+            lines.append(f"{name} has {share:.1%} of the pixels: Dice is added to the loss (--loss dice).")
     if options.centred is None:
         options.centred = choose_centred(known)
         if options.centred:
@@ -64,6 +70,11 @@ def measure_order(labels, axis, count):
     spread = np.sqrt((there * (more - mean) ** 2).sum(0) / np.maximum(number - 1, 1))
     sure = np.where(number > 2, np.maximum(np.abs(mean) - 2 * spread / np.sqrt(number), 0), 0)
     return float(sure @ both.sum(0) / max(both.sum(), 1))
+
+
+def choose_loss(known):
+    """The loss: with Dice if a class has less than `SMALL` of the pixels."""
+    return "dice" if min(known.pixels) < SMALL * sum(known.pixels) else "cross-entropy"
 
 
 def choose_centred(known):
