@@ -29,7 +29,7 @@ class RareClasses(keras.losses.Loss):
         if y_pred.shape[-1] == 1:
             truth, predicted = (ops.concatenate([1 - part, part], -1) for part in (y_true, y_pred))
         else:
-            truth, predicted = ops.one_hot(y_true[..., 0], y_pred.shape[-1]), y_pred
+            truth, predicted = ops.one_hot(ops.cast(y_true[..., 0], "int32"), y_pred.shape[-1]), y_pred
         weight = ops.ones_like(y_true) if sample_weight is None else sample_weight
         probability = ops.clip(ops.sum(truth * predicted, -1, keepdims=True), LEAST, 1)
         surprise = -ops.log(probability)
