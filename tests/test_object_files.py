@@ -12,7 +12,7 @@ from helpers import draw_section, save, small_network
 
 import evaluate
 import predict
-from segmentation.files import folders, images
+from segmentation.files import folders, images, writing
 from segmentation.prediction import masks, networks, objects
 
 SETTINGS = networks.Settings(values=(0, 255), names=("membrane", "cell"))
@@ -103,6 +103,8 @@ def test_outlines_enclose_the_pixels_of_their_objects_holes_left_out():
             pytest.approx((0.3, 0.2)),
         ),
         ({"resolution": (300, 300), "resolutionunit": "INCH"}, None),
+        ({"ome": True, "metadata": {"axes": "YX", "PhysicalSizeX": "0,2", "PhysicalSizeY": "0,2"}}, None),
+        ({"ome": True, "metadata": {"axes": "YX", "PhysicalSizeX": "NaN", "PhysicalSizeY": 1}}, None),
         ({"imagej": True, "metadata": {"axes": "YX"}}, None),
     ],
 )
@@ -192,8 +194,6 @@ def test_more_objects_than_uint16_holds_are_numbered_all_the_same(tmp_path):
     file = tmp_path / "a.tif"
     tifffile.imwrite(file, mask.astype(np.uint8))
     numbers, _ = objects.number_objects(mask, [1])
-    from segmentation.files import writing
-
     writing.write_numbers(tmp_path / "n.tif", numbers[None], like=file)
     assert tifffile.imread(tmp_path / "n.tif").max() == 180_000
 
@@ -212,6 +212,43 @@ def test_objects_of_a_volume_are_numbered_section_by_section(network, tmp_path):
     for z in "01":
         expected, _ = objects.number_objects(white[int(z)] == 255, [1])
         assert sum(row["z"] == z for row in rows) == expected.max()
+
+
+def test_regions_of_channels_lie_on_the_plane_of_their_first(tmp_path):
+    pages, mask = np.zeros((3, 8, 9, 2), np.uint8), np.zeros((3, 8, 9), bool)
+    mask[:, 2:4, 2:4] = True
+    tifffile.imwrite(tmp_path / "a.tif", pages[..., 0])
+    objects.write_objects(tmp_path / "a.tif", tmp_path / "a", mask, pages, SETTINGS)
+    assert [roi.position for roi in roifile.roiread(tmp_path / "a_rois.zip")] == [1, 3, 5]
+
+
+def test_channels_of_one_name_keep_a_column_each():
+    image, settings = np.dstack([np.ones((4, 4)), np.full((4, 4), 9)]), replace(SETTINGS, channels=("MRI", "MRI"))
+    (row,) = objects.measure_objects(np.ones((4, 4), np.int32), np.array([1]), image, settings)
+    assert (row["mean_0"], row["mean_1"]) == ("1", "9")
+
+
+def test_units_of_other_letters_are_kept_in_stacks(tmp_path):
+    metadata = {"axes": "YX", "unit": "\\u00C5"}
+    tifffile.imwrite(tmp_path / "a.tif", np.zeros((4, 5), np.uint8), imagej=True, resolution=(2, 2), metadata=metadata)
+    assert images.read_pixel_size(tmp_path / "a.tif") == (0.5, 0.5, "\u00c5")
+    raw = (tmp_path / "a.tif").read_bytes().replace(b"unit=\\u00C5", b"unit=\xc5     ")
+    (tmp_path / "a.tif").write_bytes(raw)
+    writing.write_numbers(tmp_path / "b.tif", np.zeros((1, 4, 5), np.int32), like=tmp_path / "a.tif")
+    assert tifffile.imread(tmp_path / "b.tif").shape == (4, 5)
+
+
+def test_evaluate_leaves_out_objects_where_nothing_is_labelled(tmp_path, capsys):
+    label = np.zeros((60, 100), np.uint8)
+    for y in range(4, 60, 20):
+        for x in range(4, 100, 20):
+            label[y : y + 12, x : x + 12] = 255
+    save(label, tmp_path / "masks" / "a.png")
+    label[:, 60:] = 100
+    save(label, tmp_path / "labels" / "a.png")
+    assert evaluate.main([str(tmp_path / "masks"), str(tmp_path / "labels"), "--ignore", "100"]) == 0
+    printed = capsys.readouterr().out.splitlines()
+    assert next(line.split()[2:] for line in printed if line.startswith("IoU 0.9")) == ["1.0000"] * 4
 
 
 def test_evaluate_scores_objects_where_they_are_many(tmp_path, capsys):

@@ -36,7 +36,7 @@ def draw_cells():
         ([draw_street().T[:, ::-1] for _ in range(8)], "none"),
         ([draw_cells() for _ in range(8)], "all"),
         ([draw_cells()], "all"),
-        ([draw_street() for _ in range(2)], "all"),  # two do not tell
+        ([draw_street() for _ in range(7)], "all"),  # too few to tell
         ([draw_street()[:: (-1) ** i] for i in range(8)], "all"),
     ],
 )
@@ -55,8 +55,8 @@ def test_a_class_that_is_always_in_one_half_counts_by_its_pixels():
     label = np.zeros((10, 10), np.uint8)
     label[:3] = 1
     # 30 pixels always above; of the 70 others 20 above and 50 below, 30 / 70.
-    assert planning.measure_order([label] * 3, 0, 2) == pytest.approx(0.3 + 0.7 * 30 / 70)
-    assert planning.measure_order([label] * 3, 1, 2) == 0
+    assert planning.measure_order([label] * 8, 0, 2) == pytest.approx(0.3 + 0.7 * 30 / 70)
+    assert planning.measure_order([label] * 8, 1, 2) == 0
 
 
 def test_what_is_given_is_kept_and_what_is_chosen_is_said():

@@ -8,7 +8,7 @@ from scipy import ndimage
 from segmentation.files import labels
 
 IGNORED, UNKNOWN = 255, 254  # among the numbers of classes: not labelled; a value that is no class
-BACKGROUND = ("background", "outside", "0")  # names of what is no object
+BACKGROUND = ("background", "outside", "0", "#000000")  # names of what is no object
 LOOKED_AT = 16  # labels, and a corner of each, to tell whether objects are many
 MANY, ROUND = 4, 0.2  # how many objects an image holds, and how thick they are for their size, to be told apart
 

@@ -53,7 +53,11 @@ def read_description(folder):
     if len(set(values.values())) < len(values) or ignore in values.values():
         raise ValueError(f"{file}: two labels have one value; give each its own.")
     channels = content.get("channel_names") or content.get("modality") or {}
-    names = list(channels.values()) if isinstance(channels, dict) else list(channels)
+    if isinstance(channels, dict):
+        numbered = all(str(key).isdecimal() for key in channels)
+        names = [channels[key] for key in sorted(channels, key=int)] if numbered else list(channels.values())
+    else:
+        names = list(channels)
     return Description(
         dict(sorted(values.items(), key=lambda item: item[1])), ignore, tuple(str(name) for name in names), file
     )

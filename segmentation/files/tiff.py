@@ -1,6 +1,7 @@
 """TIFF, whoever wrote it: every page, channels told from pages by their axes, whole or refused."""
 
 import math
+import re
 import struct
 from xml.etree import ElementTree
 
@@ -18,28 +19,33 @@ ALPHAS = (1, 2)  # of TIFF's ExtraSamples
 TOGETHER, APART = 1, 2  # of TIFF's PlanarConfiguration: where the channels of a pixel lie
 INTERPRETATION, ORIENTATION = 262, 274  # codes of tags
 PROGRAMS_OWN = 2**15  # the first code of tags that programs define for themselves
-MICROMETRES = ("\u00b5m", "\u03bcm", "\\u00b5m", "micron", "microns", "micrometer", "um")  # as programs write them
-NO_LENGTH = ("", "pixel", "pixels", "inch", "null", "reference frame")  # that ImageJ or OME name, but measure nothing
+MICROMETRES = ("\u00b5m", "\u03bcm", "micron", "microns", "micrometer", "micrometers", "um")  # as programs write them
+# Units of ImageJ and OME that measure nothing, or paper.
+NO_LENGTH = ("", "pixel", "pixels", "px", "in", "inch", "inches", "null", "reference frame")
 ALONE = {"is_mmstack": False, "is_ndtiff": False, "is_ndpi": False}  # kinds whose pages may lie in other files
 
 
 def read_pixel_size(file):
-    """The size of a pixel, as for `images.read_pixel_size`."""
-    with tifffile.TiffFile(file) as tiff:
-        if tiff.is_ome:
-            root = ElementTree.fromstring(tiff.ome_metadata)
-            pixels = next(root.iterfind(".//{*}Pixels"), None)
-            told = {} if pixels is None else pixels.attrib
-            size = [float(told.get(f"PhysicalSize{axis}", 0)) for axis in "YX"]
-            unit = told.get("PhysicalSizeXUnit", "um")
-            if told.get("PhysicalSizeYUnit", "um") != unit:
-                return None
-        else:
-            unit = str((tiff.imagej_metadata or {}).get("unit", ""))
-            size = [1 / number if number else 0 for number in tiff.pages[0].get_resolution()[::-1]]
-    if unit.lower() in NO_LENGTH or not all(size):
+    """The size of a pixel, as for `images.read_pixel_size`; None also where what a file tells makes no sense."""
+    try:
+        with tifffile.TiffFile(file) as tiff:
+            if tiff.is_ome:
+                pixels = next(ElementTree.fromstring(tiff.ome_metadata).iterfind(".//{*}Pixels"))
+                size = [float(pixels.get(f"PhysicalSize{axis}", 0)) for axis in "YX"]
+                units = {_name_unit(pixels.get(f"PhysicalSize{axis}Unit", "um")) for axis in "YX"}
+            else:
+                size = [1 / number for number in tiff.pages[0].get_resolution()[::-1]]
+                units = {_name_unit(str((tiff.imagej_metadata or {}).get("unit", "")))}
+    except (ValueError, ArithmeticError, StopIteration, ElementTree.ParseError):
         return None
-    return (*size, "um" if unit.lower() in MICROMETRES else unit)
+    told = len(units) == 1 and not units & set(NO_LENGTH) and all(0 < side < math.inf for side in size)
+    return (*size, *units) if told else None
+
+
+def _name_unit(text):
+    """The name of a unit: um for micrometres; ImageJ writes letters beyond ASCII as codes."""
+    text = re.sub(r"\\u([0-9a-fA-F]{4})", lambda code: chr(int(code[1], 16)), text).strip()
+    return "um" if text.lower() in MICROMETRES else text.lower() if text.lower() in NO_LENGTH else text
 
 
 def read_tiff(file):

@@ -63,6 +63,8 @@ def write_stack(path, stack, like):
         "axes": "ZYX" if stack.ndim == 3 else "ZCYX",
         **{name: imagej[name] for name in ("spacing", "unit") if name in imagej},
     }
+    if "unit" in metadata:  # which is ASCII, with codes for other letters
+        metadata["unit"] = "".join(c if c.isascii() else f"\\u{ord(c):04X}" for c in str(metadata["unit"]))
     with whole_file(path) as temporary:
         tifffile.imwrite(temporary, stack, imagej=True, metadata=metadata, **resolution)
 

@@ -41,7 +41,8 @@ def write_objects(file, stem, masks, pages, settings, smallest=1):
         numbers[i], found = number_objects(mask, kinds, smallest, first=count + 1)
         place = {"page": i + 1} if len(masks) > 1 else {}
         rows += [place | row for row in measure_objects(numbers[i], found, page, settings, pixel)]
-        rois += outline(numbers[i], i if len(masks) > 1 else None)
+        channels = page.shape[2] if page.ndim == 3 else 1
+        rois += outline(numbers[i], i * channels if len(masks) > 1 else None)
         count += len(found)
     columns = place | list_columns(pages[0], settings, pixel)
     writing.write_numbers(stem.with_name(f"{stem.name}{folders.OBJECTS}.tif"), numbers, like=file)
@@ -107,7 +108,9 @@ def measure_objects(numbers, found, image, settings, pixel=None):
     grey = image.reshape(*numbers.shape, -1)
     named = ("label", "area", "centroid", "bbox", *SHAPE, "intensity_mean", "intensity_std")
     table = measure.regionprops_table(numbers, grey, properties=named)
-    channels = settings.channels or ([""] if grey.shape[-1] == 1 else list(map(str, range(grey.shape[-1]))))
+    channels = [""] if grey.shape[-1] == 1 else list(map(str, range(grey.shape[-1])))
+    if len(set(settings.channels)) == len(channels):
+        channels = settings.channels
     rows = []
     for i, kind in enumerate(found):
         value = {name: column[i] for name, column in table.items()}
@@ -139,7 +142,7 @@ def outline(numbers, position=None):
     ----------
     numbers : int array (height, width), 0 outside objects
     position : int or None
-        The page of a stack, from 0.
+        Of a stack how many planes, each channel one, are before theirs.
 
     Returns
     -------

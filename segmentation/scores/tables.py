@@ -129,7 +129,8 @@ def read_sections(files, label_files, known):
 def read_objects(files, label_files, known):
     """Read the objects of labels and masks of two classes section by section; yields pairs as for `objects.compare`.
 
-    Parameters as for `read_sections`. Labels that number their objects keep their numbers.
+    Parameters as for `read_sections`. Labels that number their objects keep their numbers. Where nothing is labelled
+    there are no objects in the mask either.
     """
     (kind,) = classes.find_kinds(known.names)
     numbers = {}
@@ -139,7 +140,7 @@ def read_objects(files, label_files, known):
             if stem not in numbers:
                 numbers = {stem: iter(labels.read_label(label_files[stem]).numbers)}
             objects = np.where(classes.known(label), next(numbers[stem]), 0)
-        yield objects, mask == kind
+        yield objects, (mask == kind) & classes.known(label)
 
 
 def find_classes(label_files, mask_files, folder, ignore=None, objects=False):

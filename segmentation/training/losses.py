@@ -41,8 +41,8 @@ class RareClasses(keras.losses.Loss):
             there = ops.sum(weight * truth, pixels)
             common, both = ops.sum(weight * truth * predicted, pixels), there + ops.sum(weight * predicted, pixels)
             present = ops.cast(there > 0, both.dtype)
-            dice = ops.sum(present * (2 * common + 1) / (both + 1)) / ops.maximum(ops.sum(present), 1)
-            loss = loss + 1 - dice
+            missing = ops.sum(present * (1 - (2 * common + 1) / (both + 1)))
+            loss = loss + missing / ops.maximum(ops.sum(present), 1)
         return loss
 
     def get_config(self):

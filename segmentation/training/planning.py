@@ -4,7 +4,7 @@ import numpy as np
 
 from segmentation.files import classes
 
-MOST_LABELS = 64  # that are looked at
+FEWEST, MOST_LABELS = 8, 64  # that tell an order; that are looked at
 UPRIGHT = 0.3  # of the pixels; 0.77 of streets, below 0.03 of sections, nuclei and vessels (benchmarks/LOG.md)
 SMALL = 0.1  # of the pixels; of a class below that Dice finds more, and of others no more (benchmarks/LOG.md)
 RARE, CENTRED = 0.02, 0.5  # of the pixels; of the crops: by chance few hold any of a class like that
@@ -68,7 +68,7 @@ def measure_order(labels, axis, count):
     number = np.maximum(there.sum(0), 1)
     mean = more.sum(0) / number
     spread = np.sqrt((there * (more - mean) ** 2).sum(0) / np.maximum(number - 1, 1))
-    sure = np.where(number > 2, np.maximum(np.abs(mean) - 2 * spread / np.sqrt(number), 0), 0)
+    sure = np.where(number >= FEWEST, np.maximum(np.abs(mean) - 2 * spread / np.sqrt(number), 0), 0)
     return float(sure @ both.sum(0) / max(both.sum(), 1))
 
 

@@ -125,6 +125,7 @@ def read_arguments(run):
     arguments = read_summary(run).get("arguments", {})
     if arguments.get("turns") in (True, False):  # version 1.0 knew these two, and scaled by dtype alone
         arguments |= {"turns": "all" if arguments["turns"] else "none", "scaling": "dtype"}
+        arguments |= {"loss": "cross-entropy", "centred": 0.0}
     return {name: value for name, value in arguments.items() if name != "resume"}
 
 

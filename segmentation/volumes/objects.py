@@ -7,7 +7,7 @@ import numpy as np
 import zarr
 from tqdm import tqdm
 
-from segmentation.files import classes, folders, writing
+from segmentation.files import classes, folders, images, writing
 from segmentation.prediction import objects
 from segmentation.volumes import chunks, reading
 
@@ -65,5 +65,5 @@ def _find_pixel_size(volume):
     rows, columns = (volume.axes.index(axis) for axis in reading.SECTION)
     unit = volume.units[rows]
     if not unit or unit != volume.units[columns]:
-        return None
+        return images.read_pixel_size(volume.path)
     return volume.scale[rows], volume.scale[columns], UNITS.get(unit, unit)
