@@ -25,6 +25,7 @@ EXAMPLE = Path(__file__).parents[1] / "data/membrane/test/0.png"
 SHOWN = 1024  # pixels of a picture on the page, at most
 LARGEST = "2gb"  # upload
 UPLOADED = "uploaded"  # folder of what was, among the results
+MOST_OBJECTS = 2000  # that are measured again at each move of the threshold, a second a thousand
 NOTHING = (None,) * 9  # in place of pictures and files
 KEPT_SECONDS = 600  # what a closed page has left is deleted then
 
@@ -114,16 +115,21 @@ class Predictor:
         writing.write_mask(mask_file, values, self.settings.palette)
         (file,), stem = (folder / UPLOADED).iterdir(), folder / mask_file.stem.removesuffix(folders.PREDICTED)
         pages, _ = masks.read_pages(self.network, file)
-        numbers = objects.write_objects(file, stem, mask[np.newaxis], pages, self.settings)[0]
+        numbers, found = objects.number_objects(mask, classes.find_kinds(self.settings.titles))
+        written = [folder / f"{stem.name}{suffix}" for suffix in (f"{folders.OBJECTS}.csv", f"{folders.ROIS}.zip")]
+        counted = f"{len(found)} objects"
+        if len(found) <= MOST_OBJECTS:
+            objects.write_objects(file, stem, mask[np.newaxis], pages, self.settings)
+        else:
+            written, counted = (None, None), f"{counted}, too many to be measured here; predict.py does"
         shown, grey = _shrink(values), figures.show_grey(image)
         coloured = color.label2rgb(_shrink(numbers), grey, bg_label=0)
         pictures = [grey, shown / max(shown.max(), 1), overlay, coloured, _shrink(probability)]
-        written = (folder / f"{stem.name}{suffix}" for suffix in (f"{folders.OBJECTS}.csv", f"{folders.ROIS}.zip"))
         return (
             str(folder),
-            f"{message}; {numbers.max()} objects",
+            f"{message}; {counted}",
             *(np.uint8(np.rint(255 * picture)) for picture in pictures),
-            *map(str, (mask_file, *written, map_file)),
+            *(part and str(part) for part in (mask_file, *written, map_file)),
         )
 
     def forget(self, folder):
