@@ -14,6 +14,7 @@ import platform
 import re
 import sys
 import tempfile
+import threading
 import traceback
 from contextlib import contextmanager
 from importlib.metadata import version
@@ -23,6 +24,7 @@ import lazy_loader
 
 keras = lazy_loader.load("keras")  # started when it is first used, since that takes seconds
 
+STARTING = threading.Lock()  # threads that met a half-loaded Keras would fail
 VARIABLE = "KERAS_DISTRIBUTION_JOB_ADDRESSES"
 CONNECTION = re.compile("gloo|nccl|peer|socket|coordination|heartbeat|UNAVAILABLE|DEADLINE", re.IGNORECASE)
 MESSAGE = re.compile(r"WARNING: All log messages before|[IWE]\d{4} |[\d-]+ [\d:.]+: [IWE] |To enable the following")
@@ -46,25 +48,31 @@ ALONE = Group()
 
 
 def start():
-    """Start Keras and its backend, TensorFlow with oneDNN and without its messages; nothing if they have started.
+    """Start Keras and its backend, TensorFlow with oneDNN and without its messages, unless they have started.
 
     On processors without AVX-512 TensorFlow does not use oneDNN by itself, with which a step takes half of the time.
     Both can be chosen by TensorFlow's own variables: with `TF_CPP_MIN_LOG_LEVEL=0` it says, for instance, why it finds
     no GPU.
     """
-    if "tensorflow" in sys.modules:
-        return
-    if platform.machine() in ("x86_64", "AMD64"):
-        os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
-    if "TF_CPP_MIN_LOG_LEVEL" in os.environ:
-        return
-    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-    # Some are printed before TensorFlow reads the variable (its issue 100442).
+    with STARTING:
+        if platform.machine() in ("x86_64", "AMD64"):
+            os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+        if "TF_CPP_MIN_LOG_LEVEL" in os.environ or "tensorflow" in sys.modules:
+            keras.backend.backend()
+            return
+        os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+        with _hold_back_messages():
+            keras.backend.backend()
+
+
+@contextmanager
+def _hold_back_messages():
+    """Keep what TensorFlow prints before it reads `TF_CPP_MIN_LOG_LEVEL` (its issue 100442) from the screen."""
     with tempfile.TemporaryFile() as file:
         stderr = os.dup(2)
         os.dup2(file.fileno(), 2)
         try:
-            keras.backend.backend()
+            yield
         finally:
             os.dup2(stderr, 2)
             os.close(stderr)

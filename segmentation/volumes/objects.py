@@ -45,9 +45,9 @@ def write_objects(text, out, job, smallest=1, axes=None):
     with writing.whole_file(file) as unfinished, unfinished.open("w", newline="", encoding="utf-8") as opened:
         table = None
         for position in tqdm(list(np.ndindex(*mask.shape[:-2])), desc="Objects", unit="section"):
-            numbered_by_class = order[np.searchsorted(settings.values, mask[position], sorter=order)]
+            numbered_classes = order[np.searchsorted(settings.values, mask[position], sorter=order)]
             section = reading.Section(volume, position)[:, :]
-            numbers, found = objects.number_objects(numbered_by_class, kinds, smallest, first=count + 1)
+            numbers, found = objects.number_objects(numbered_classes, kinds, smallest, first=count + 1)
             place = dict(zip(volume.leading, position, strict=True))
             if table is None:
                 table = csv.DictWriter(opened, place | objects.list_columns(section, settings, pixel))
