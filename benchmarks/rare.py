@@ -26,7 +26,7 @@ ROWS = Path(__file__).with_suffix(".csv")
 WAYS = {
     "cross-entropy": ["--loss", "cross-entropy", "--centred", "0"],
     "dice": ["--loss", "dice", "--centred", "0"],
-    "class weights": ["--class-weights", "--centred", "0"],
+    "class weights": ["--loss", "cross-entropy", "--class-weights", "--centred", "0"],
     "centred": ["--loss", "cross-entropy", "--centred", "0.5"],
     "focal": ["--loss", "focal", "--centred", "0"],
 }
