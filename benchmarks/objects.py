@@ -1,6 +1,6 @@
 """Time what follows a prediction with --objects: numbering, measuring and outlining a thousand objects.
 
-    python -m benchmarks.objects
+python -m benchmarks.objects
 """
 
 import argparse
