@@ -12,7 +12,6 @@ may be larger than memory.
 
 import argparse
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 from segmentation import arguments, extras
@@ -43,7 +42,8 @@ def parse(argv):
     how = "pixels of an object; with --objects, smaller ones are left out"
     add("--smallest", type=arguments.positive, default=1, metavar="PIXELS", help=how)
     add("--axes", help="of a volume, where its file does not name them, or wrongly: letters of tczyx, such as zyx")
-    add("--scheduler", metavar="ADDRESS", help="of a dask.distributed cluster that predicts a volume")
+    how = "address of a dask.distributed cluster whose workers share a volume, or a folder of images"
+    add("--scheduler", metavar="ADDRESS", help=how)
     return parser.parse_args(argv)
 
 
@@ -76,23 +76,25 @@ def predict_volume(options, model, out):
 def predict_images(options, model):
     """Predict images: what was written, in words, what is wrong with the images that were left out, and warnings."""
     files = folders.find_inputs(options.input)
-    network, settings = networks.load_network(model)
-    if options.border is not None:
-        settings = replace(settings, border=options.border)
-    first = Path(options.input[0])
-    out = options.out or (first if first.is_dir() else next(iter(files.values())).parent)
-    out.mkdir(parents=True, exist_ok=True)
-    problems, warnings = masks.write_masks(
-        network,
-        files,
-        out,
-        settings,
+    request = masks.Request(
         threshold=options.threshold,
+        border=options.border,
         flips=options.flips,
         tile=options.tile,
         probability=options.probability,
         smallest=options.smallest if options.objects else None,
     )
+    first = Path(options.input[0])
+    out = options.out or (first if first.is_dir() else next(iter(files.values())).parent)
+    out.mkdir(parents=True, exist_ok=True)
+    if options.scheduler:
+        with extras.needs("volumes"):
+            from segmentation.volumes import images
+
+        problems, warnings = images.write_masks(model, files, out, request, options.scheduler)
+    else:
+        network, settings = networks.load_network(model)
+        problems, warnings = masks.write_masks(network, files, out, settings, request)
     return f"{len(files) - len(problems)} masks written to {out}.", problems, warnings + name_others(options.input)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
-from helpers import small_network
+from helpers import save, small_network
 
 from segmentation.files import folders, scaling
 
@@ -139,7 +139,7 @@ def test_a_killed_run_goes_on_with_the_chunks_that_are_missing(volume, model_fil
 
 
 def test_users_mistakes_are_one_sentence(volume, model_file, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(chunks, "CONNECT_SECONDS", 1)
+    monkeypatch.setattr("segmentation.volumes.cluster.CONNECT_SECONDS", 1)
     write_zarr(tmp_path / "in.zarr", volume)
     write_zarr(tmp_path / "colour.zarr", np.zeros((2, 20, 30, 3), np.uint8))
     write_zarr(tmp_path / "signed.zarr", volume.astype(np.int16))
@@ -169,7 +169,7 @@ def test_users_mistakes_are_one_sentence(volume, model_file, tmp_path, monkeypat
 
 def test_a_cluster_without_workers_is_one_sentence(volume, model_file, tmp_path, monkeypatch, capsys):
     distributed = pytest.importorskip("distributed")
-    monkeypatch.setattr(chunks, "CONNECT_SECONDS", 1)
+    monkeypatch.setattr("segmentation.volumes.cluster.CONNECT_SECONDS", 1)
     write_zarr(tmp_path / "in.zarr", volume)
     with distributed.LocalCluster(n_workers=0, processes=False, dashboard_address=None) as cluster:
         options = ["--scheduler", cluster.scheduler_address]
@@ -225,6 +225,27 @@ def test_a_cluster_gives_the_same_also_when_a_worker_is_killed(volume, model_fil
     alone, cluster = (zarr.open_group(tmp_path / name, mode="r")["0"][:] for name in ("alone.zarr", "cluster.zarr"))
     # Workers with other threads add up in another order.
     np.testing.assert_allclose(alone, cluster, atol=1e-6)
+
+
+def test_a_cluster_shares_a_folder_of_images(model_file, tmp_path, capsys):
+    distributed = pytest.importorskip("distributed")
+    rng = np.random.default_rng(0)
+    for name in ("a", "b/c"):
+        save(rng.integers(0, 255, (50, 60), np.uint8), tmp_path / "images" / f"{name}.png")
+    save(rng.integers(0, 255, (50, 60, 3), np.uint8), tmp_path / "images" / "colour.png")
+    command = [str(tmp_path / "images"), "--model", str(model_file), "--probability", "--objects", "--out"]
+    assert predict.main([*command, str(tmp_path / "alone")]) == 2
+    expected = capsys.readouterr()
+    with distributed.LocalCluster(n_workers=1, processes=False, dashboard_address=None) as cluster:
+        assert predict.main([*command, str(tmp_path / "shared"), "--scheduler", cluster.scheduler_address]) == 2
+    found = capsys.readouterr()
+    assert found.out.replace("shared", "alone") == expected.out
+    assert "expected 1 channels" in found.err
+    names = sorted(file.relative_to(tmp_path / "alone") for file in (tmp_path / "alone").rglob("*") if file.is_file())
+    assert len(names) == 10
+    for name in names:
+        if name.suffix != ".zip":  # which holds when it was made
+            assert (tmp_path / "shared" / name).read_bytes() == (tmp_path / "alone" / name).read_bytes()
 
 
 def test_a_network_trained_anew_into_the_same_path_is_the_one_that_predicts(volume, tmp_path):

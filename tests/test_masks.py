@@ -46,7 +46,8 @@ def test_masks_of_tiles_are_those_of_the_whole(network, tmp_path):
     for tile, name in ((16, "tiles"), (1024, "whole")):
         (tmp_path / name).mkdir()
         files, settings = {"a": tmp_path / "a.png"}, networks.Settings(border=1.0)
-        written = masks.write_masks(network, files, tmp_path / name, settings, tile=tile, probability=True)
+        request = masks.Request(tile=tile, probability=True)
+        written = masks.write_masks(network, files, tmp_path / name, settings, request)
         assert written == ([], [])
     maps = [tifffile.imread(tmp_path / name / "a_probability.tif") for name in ("tiles", "whole")]
     np.testing.assert_allclose(*maps, atol=1e-5)

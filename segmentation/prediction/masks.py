@@ -1,5 +1,8 @@
 """From images to masks by a trained network: probabilities, masks, and the files they are written to."""
 
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
 import numpy as np
 from tqdm import tqdm
 
@@ -75,18 +78,34 @@ def choose_border(label_arrays, maps, known):
     return watershed.choose_border([label[corner] == 1 for label in label_arrays], [inside[corner] for inside in maps])
 
 
-def write_masks(
-    network,
-    files,
-    out,
-    settings,
-    *,
-    threshold=watershed.THRESHOLD,
-    flips=True,
-    tile=None,
-    probability=False,
-    smallest=None,
-):
+@dataclass(frozen=True)
+class Request:
+    """What is written of an image.
+
+    `threshold`: as for `watershed.mask_cells`; of an image in tiles, cells are told apart tile by tile, halo included.
+    `border`: as for that, too; None for the network's own choice. `flips`: whether to average over the flips and
+    rotations that the network was trained on. `tile`: as for `predict`. `probability`: whether to write
+    <stem>_probability.tif too, float32, of the same size. `smallest`: pixels that an object has at least, whose objects
+    `objects.write_objects` then writes, too; None for no objects.
+    """
+
+    threshold: float = watershed.THRESHOLD
+    border: float | None = None
+    flips: bool = True
+    tile: int | None = None
+    probability: bool = False
+    smallest: int | None = None
+
+
+class Report(NamedTuple):
+    """What came of an image: why it was left out, what its reader noted, and how its grey values differ."""
+
+    problem: str = ""
+    notes: tuple = ()
+    difference: str = ""
+
+
+def write_masks(network, files, out, settings, request=Request()):
     """Predict images and write <stem>_predict.png for each, at its own size; for a stack, <stem>_predict.tif.
 
     Parameters
@@ -97,57 +116,60 @@ def write_masks(
     out : Path
         An existing folder.
     settings : networks.Settings
-    threshold : float
-        As for `watershed.mask_cells`. Of an image in tiles, cells are told apart tile by tile, halo included.
-    flips : bool
-        Whether to average over the flips and rotations that the network was trained on.
-    tile
-        As for `predict`.
-    probability : bool
-        Whether to write <stem>_probability.tif too: float32, of the same size.
-    smallest : int or None
-        Pixels that an object has at least, whose objects `objects.write_objects` then writes, too.
+    request : Request
 
     Returns
     -------
     problems, warnings : lists of str
         What is wrong with the images that had to be left out, and what may be wrong with others.
     """
-    problems, different, noted = [], {}, {}
-    for stem, file in tqdm(files.items(), desc="Predicting", unit="image"):
-        try:
-            pages, notes = read_pages(network, file)
-            check_pages(network, settings, pages, file)
-        except ValueError as error:
-            problems.append(str(error))
-            continue
-        for note in notes:
+    each = tqdm(files.items(), desc="Predicting", unit="image")
+    return describe_reports({file: write_mask(network, stem, file, out, settings, request) for stem, file in each})
+
+
+def write_mask(network, stem, file, out, settings, request):
+    """Predict one image, or stack, and write what is requested of it, as `write_masks` does; returns a `Report`."""
+    if request.border is not None:
+        settings = replace(settings, border=request.border)
+    try:
+        pages, notes = read_pages(network, file)
+        check_pages(network, settings, pages, file)
+    except ValueError as error:
+        return Report(problem=str(error))
+    shape = tiling.map_shape(network, pages.shape[1:3])
+    found = np.empty(pages.shape[:3], np.uint8)
+    maps = np.empty((len(pages), *shape), "float32") if request.probability else None
+    turns = settings.choose_turns(request.flips)
+    for i, page in enumerate(pages):
+        for part, inner, outer in tiling.predict_tiles(network, page, turns, request.tile, settings.scaling):
+            found[i][outer] = to_mask(part, settings, request.threshold)[inner]
+            if request.probability:
+                maps[i][outer] = part[inner]
+    masks = classes.to_values(found, settings.values)
+    (out / stem).parent.mkdir(parents=True, exist_ok=True)
+    single, stack = (out / f"{stem}{folders.PREDICTED}{suffix}" for suffix in (".png", ".tif"))
+    if len(pages) > 1:
+        writing.write_stack(stack, masks, like=file)
+        single.unlink(missing_ok=True)  # of an earlier image of that name
+    else:
+        writing.write_mask(single, masks[0], settings.palette)
+        stack.unlink(missing_ok=True)
+    if request.probability:
+        writing.write_probability(out / f"{stem}{folders.PROBABILITY}.tif", maps, like=file)
+    if request.smallest is not None:
+        objects.write_objects(file, out / stem, found, pages, settings, request.smallest)
+    return Report(notes=notes, difference=scaling.find_difference(scaling.survey(pages), settings.scaling))
+
+
+def describe_reports(reports):
+    """Problems and warnings, as of `write_masks`, of a dict of Path to `Report`; what is of many files is said once."""
+    noted = {}
+    for file, report in reports.items():
+        for note in report.notes:
             noted.setdefault(note, []).append(file)
-        if difference := scaling.find_difference(scaling.survey(pages), settings.scaling):
-            different[file] = difference
-        shape = tiling.map_shape(network, pages.shape[1:3])
-        found = np.empty(pages.shape[:3], np.uint8)
-        maps = np.empty((len(pages), *shape), "float32") if probability else None
-        for i, page in enumerate(pages):
-            turns = settings.choose_turns(flips)
-            for part, inner, outer in tiling.predict_tiles(network, page, turns, tile, settings.scaling):
-                found[i][outer] = to_mask(part, settings, threshold)[inner]
-                if probability:
-                    maps[i][outer] = part[inner]
-        masks = classes.to_values(found, settings.values)
-        (out / stem).parent.mkdir(parents=True, exist_ok=True)
-        single, stack = (out / f"{stem}{folders.PREDICTED}{suffix}" for suffix in (".png", ".tif"))
-        if len(pages) > 1:
-            writing.write_stack(stack, masks, like=file)
-            single.unlink(missing_ok=True)  # of an earlier image of that name
-        else:
-            writing.write_mask(single, masks[0], settings.palette)
-            stack.unlink(missing_ok=True)
-        if probability:
-            writing.write_probability(out / f"{stem}{folders.PROBABILITY}.tif", maps, like=file)
-        if smallest is not None:
-            objects.write_objects(file, out / stem, found, pages, settings, smallest)
     notes = [f"{found[0]}: {note}{f', as in {len(found)} files' * (len(found) > 1)}." for note, found in noted.items()]
+    different = {file: report.difference for file, report in reports.items() if report.difference}
+    problems = [report.problem for report in reports.values() if report.problem]
     return problems, notes + _describe_differences(different)
 
 

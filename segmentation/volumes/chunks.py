@@ -3,10 +3,7 @@
     python predict.py volume.zarr --out masks.zarr
     python predict.py volume.h5/raw --out masks.zarr --scheduler tcp://10.0.0.1:8786
 
-A chunk is there whole or not at all: started again, the command writes those that are missing. The workers of a
-scheduler have to see the same paths, and to be started in this folder:
-
-    python -m dask worker tcp://10.0.0.1:8786
+A chunk is there whole or not at all: started again, the command writes those that are missing.
 """
 
 import functools
@@ -18,7 +15,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import dask.array as da
-import distributed
 import numpy as np
 import zarr
 from tqdm import tqdm
@@ -26,9 +22,7 @@ from tqdm import tqdm
 from segmentation import geometry
 from segmentation.files import classes, scaling
 from segmentation.prediction import masks, networks, tiling, watershed
-from segmentation.volumes import reading
-
-CONNECT_SECONDS = 30
+from segmentation.volumes import cluster, reading
 
 
 class Job(NamedTuple):
@@ -209,19 +203,9 @@ def _is_written(out, target, region):
     return all((out / "0" / target.metadata.encode_chunk_key(chunk)).is_file() for chunk in itertools.product(*ranges))
 
 
-@functools.lru_cache(1)
 def load(job):
-    """The network of a job and the settings of its masks; loaded once in each process.
-
-    Raises
-    ------
-    ValueError
-        If the file is not that of the job: a worker that lives on, or sees another disk, would predict by another
-        network than the result says.
-    """
-    network, settings = networks.load_network(job.model)
-    if networks.read_digest(job.model) != job.digest:
-        raise ValueError(f"{job.model}: has changed since this prediction began; run the command again.")
+    """The network of a job and the settings of its masks; raises as `cluster.load`."""
+    network, settings = cluster.load(job.model, job.digest)
     return network, settings if job.border is None else replace(settings, border=job.border)
 
 
@@ -289,20 +273,9 @@ def _predict_section(section, job, path, scaled):
 
 
 def _compute(writes, scheduler):
-    """Compute dask values one after the other, or on a cluster a few a worker at once; yields as each is done."""
-    if scheduler is None:
+    """Compute dask values one after the other, or on a cluster; yields as each is done."""
+    if scheduler:
+        yield from cluster.compute(writes, scheduler)
+    else:
         for write in writes:
             yield write.compute(scheduler="synchronous")
-        return
-    with distributed.Client(scheduler, timeout=CONNECT_SECONDS) as client:
-        try:
-            client.wait_for_workers(1, CONNECT_SECONDS)
-        except TimeoutError:
-            start = f"start some in this folder, with python -m dask worker {scheduler}"
-            raise ValueError(f"{scheduler}: this scheduler has no workers; {start}.") from None
-        ahead = 2 * max(1, sum(client.nthreads().values()))
-        futures = distributed.as_completed([client.compute(write) for write in itertools.islice(writes, ahead)])
-        for future in futures:
-            yield future.result()
-            for write in itertools.islice(writes, 1):
-                futures.add(client.compute(write))
