@@ -75,7 +75,8 @@ def compare(options):
     """Draw the curves of runs in one picture, and print their scores."""
     from segmentation import figures  # here, since matplotlib takes half a second to start
 
-    histories = {str(run): runs.read_history(run / "history.csv") for run in options.runs}
+    trained = [folder for run in options.runs for folder in runs.list_trainings(run)]
+    histories = {str(folder): runs.read_history(folder / "history.csv") for folder in trained}
     for name, rows in histories.items():
         if not rows:
             raise ValueError(f"{name}: no history.csv with a finished epoch there; name folders of runs.")

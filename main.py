@@ -4,6 +4,7 @@
     python main.py --data data/isbi2012 --width 32   # another dataset, a wider network
     python main.py --weights pretrained/model.keras  # start from a trained network
     python main.py --resume                          # go on where a stopped run was
+    python main.py --folds 5                         # five networks, so that each image is held out by one
 
 The run is kept in runs/<name of the data folder>/; the masks are written beside the test images.
 """
@@ -11,14 +12,17 @@ The run is kept in runs/<name of the data folder>/; the masks are written beside
 import argparse
 import ast
 import hashlib
+import importlib
+import statistics
 import sys
 from dataclasses import replace
 from pathlib import Path
 
 import lazy_loader
+from tqdm import tqdm
 
 import data
-from segmentation import arguments, devices, geometry
+from segmentation import arguments, devices, extras, geometry
 from segmentation.files import checks, dataset, description, folders, scaling, splits, writing
 from segmentation.prediction import masks, networks
 from segmentation.scores import tables
@@ -62,6 +66,10 @@ def parse(argv):
     add("--border-sigma", type=positive, default=5, help="sigma in pixels, by which a border is narrow; 5 in the paper")
     how = "share of train/ held out, its last sections"
     add("--validation-fraction", type=arguments.fraction, default=checks.FRACTION, help=how)
+    how = "train so many networks, each of which holds out another part; they are averaged"
+    add("--folds", type=arguments.several, metavar="K", help=how)
+    how = "address of a dask.distributed cluster whose workers train the networks of --folds"
+    add("--scheduler", metavar="ADDRESS", help=how)
     how = "hold out whole groups, such as patients: by folder, or by what comes before the last _, - or space of a name"
     add("--group-by", choices=splits.GROUPINGS, help=how)
     arguments.add_meaning(parser)
@@ -72,6 +80,7 @@ def parse(argv):
     add("--mixed-precision", action=switch, help=how)
     add("--tensorboard", action="store_true", help="write scores and overlays for TensorBoard to RUN/tensorboard")
     add("--resume", action="store_true", help="go on after the last finished epoch, with the run's own arguments")
+    parser.set_defaults(fold=None)
     options = parser.parse_args(argv)
     options.run = options.run or Path("runs") / options.data.resolve().name
     if options.resume:
@@ -100,8 +109,14 @@ def check(options):
     survey = dataset.survey(
         options.data, keep=True, ignore=options.ignore, objects=options.objects, rule=options.scaling
     )
-    fraction, group_by = options.validation_fraction, options.group_by
-    problems = checks.find_problems(survey, fraction, options.crop, depth=options.depth, group_by=group_by)
+    problems = checks.find_problems(
+        survey,
+        options.validation_fraction,
+        options.crop,
+        depth=options.depth,
+        group_by=options.group_by,
+        folds=options.folds,
+    )
     options.crop = options.crop or checks.find_crop(survey, options.depth)
     problems += filter(None, map(writing.find_obstacle, filter(None, (options.run, options.out))))
     if options.crop % 2**options.depth:
@@ -115,35 +130,59 @@ def check(options):
 def load(options, survey, group=devices.ALONE):
     """Check the rest before the first step of training, and take the pairs as `check` has decoded them.
 
-    What was guessed, and what may not be meant, is printed.
+    What was guessed, and what may not be meant, is printed. With `--folds`, all sections are taken twice, but for a
+    fold.
 
     Returns
     -------
     pairs : (data.Pairs, data.Pairs), to be trained on and held out, or None if there are problems
     problems : list of str
     """
-    problems = find_misfit(options) if options.weights and not options.resume else []
+    writes, first = group.rank == 0 and not options.fold, not (options.resume or options.fold)
+    problems = find_misfit(options) if options.weights and first else []
     if options.batch_size % group.devices:
         problems.append(f"--batch-size {options.batch_size}: cannot be shared evenly by {group.devices} devices.")
+    if options.folds and group.processes > 1:
+        problems.append("--folds: several processes train one network; leave it out, or take --scheduler.")
+    if options.scheduler and not options.folds:
+        problems.append(f"--scheduler {options.scheduler}: shares networks, and there is one; give --folds, too.")
+    if options.scheduler:
+        try:
+            with extras.needs("volumes"):
+                import distributed  # noqa: F401 (so that what is missing is said before a training)
+        except ValueError as error:
+            problems.append(str(error))
     if problems:
         return None, problems
-    fraction, group_by = options.validation_fraction, options.group_by
-    if group.rank == 0:
+    if writes:
         if not options.out and choose_out(options).parent == options.run:
             print("The test images' folder cannot be written to: their masks go to the folder of the run.")
-        if survey.parts["val"].images and (group_by or fraction != checks.FRACTION):
+        fraction = options.validation_fraction != checks.FRACTION
+        if survey.parts["val"].images and (options.group_by or fraction):
             print("val/ is what is held out; --group-by and --validation-fraction do nothing.")
+        if options.folds and fraction:
+            print("With --folds, --validation-fraction does nothing.")
         print(*survey.notes, *(f"Warning: {text}" for text in survey.warnings), sep="\n")
-    training, held_out = splits.split_sections(survey, fraction, group_by)
+    training, held_out = split(options, survey)
     scored = splits.thin(survey, held_out)
-    if len(scored) < len(held_out) and group.rank == 0:
+    if len(scored) < len(held_out) and writes and not options.folds:
         print(f"Of {len(held_out)} held-out sections {len(scored)}, evenly spread, are scored: all of them take long.")
     pairs = [data.take_pairs(survey, training), data.take_pairs(survey, scored, splits.SCORED)]
     chosen = planning.plan(options, pairs[0].labels, pairs[0].classes)
-    if group.rank == 0:
+    if writes:
         print(*chosen, sep="\n", end="\n" * bool(chosen))
     problems = runs.find_differences(options.run, vars(options), describe_data(*pairs)) if options.resume else []
     return (None, problems) if problems else (pairs, [])
+
+
+def split(options, survey):
+    """Which sections are trained on, and which are held out; with `--folds` all of them, but for a fold."""
+    if not options.folds:
+        return splits.split_sections(survey, options.validation_fraction, options.group_by)
+    if options.fold:
+        return splits.split_folds(survey, options.folds, options.group_by)[options.fold - 1]
+    sections = survey.parts["train"].list_sections()
+    return sections, sections
 
 
 def describe_data(training, held_out):
@@ -211,6 +250,23 @@ def compile_network(network, options, known):
     network.optimizer.build(network.trainable_variables)
 
 
+def choose_precision(options):
+    """The context in which the options' network is built and trained; the precision is chosen if it was not given."""
+    if options.mixed_precision is None:
+        options.mixed_precision = devices.has_bfloat16()
+    return devices.precision(mixed=options.mixed_precision)
+
+
+def begin(options, training):
+    """The network for such pairs before the first step, compiled."""
+    count = len(training.classes.values)
+    network = build(options, channels=training.images[0].shape[-1], classes=count if count > 2 else 1)
+    if options.weights:
+        networks.copy_weights(options.weights, network)
+    compile_network(network, options, training.classes)
+    return network
+
+
 def find_holding(pairs):
     """What crops can be drawn around: the sections that hold some of a class, for the rarer of two or for each."""
     known = pairs.classes
@@ -227,8 +283,6 @@ def train(options, training, held_out, group=devices.ALONE, watching=()):
     from segmentation.training import batches, callbacks, losses
 
     keras.utils.set_random_seed(options.seed)
-    if options.mixed_precision is None:
-        options.mixed_precision = devices.has_bfloat16()
     writes = group.rank == 0  # the other processes only train
     if writes:
         print(f"Training on {devices.name_device()}; held out: {name_stems(held_out.stems)}.")
@@ -249,16 +303,8 @@ def train(options, training, held_out, group=devices.ALONE, watching=()):
         group=group,
     )
     sections = data.Sections(held_out.images, held_out.labels, 2**options.depth, group)
-    with devices.precision(mixed=options.mixed_precision):
-        if options.resume:
-            network = keras.saving.load_model(options.run / "last.keras")
-        else:
-            count = len(training.classes.values)
-            classes = count if count > 2 else 1
-            network = build(options, channels=training.images[0].shape[-1], classes=classes)
-            if options.weights:
-                networks.copy_weights(options.weights, network)
-            compile_network(network, options, training.classes)
+    with choose_precision(options):
+        network = keras.saving.load_model(options.run / "last.keras") if options.resume else begin(options, training)
         epoch = int(network.optimizer.iterations) // options.steps_per_epoch
         following = [batches.FollowEpochs(crops)]
         if writes:
@@ -326,19 +372,21 @@ def write_test_masks(options, network, settings):
     return problems
 
 
-def score(options, held_out, predicted, tested=True):
-    """The mean scores of the held-out sections and, if they are labelled, of the test images: a dict of dicts.
+def score_sections(options, held_out, predicted):
+    """Write the scores of each held-out section to RUN/scores.csv; returns their means."""
+    pairs = zip(held_out.stems, held_out.labels, predicted, strict=True)
+    rows = {stem: tables.score_mask(label, mask, held_out.classes) for stem, label, mask in pairs}
+    tables.write_scores(options.run / tables.SCORES, rows)
+    return tables.mean_scores(rows.values())
 
-    Test images are left out if not `tested`, since some have no mask of this run.
-    """
-    rows = [
-        tables.score_mask(label, mask, held_out.classes) for label, mask in zip(held_out.labels, predicted, strict=True)
-    ]
-    scores, (_, labels) = {"held out": tables.mean_scores(rows)}, dataset.find_places(options.data, "test")
-    if labels.is_dir() and folders.find_images(labels, masks=True) and tested:
-        rows, _ = tables.score_folder(choose_out(options), labels, held_out.classes)
-        scores["test"] = tables.mean_scores(rows.values())
-    return scores
+
+def score_test_masks(options, known):
+    """The mean scores of the masks of the test images, as {"test": dict}; nothing where these have no labels."""
+    _, labels = dataset.find_places(options.data, "test")
+    if not labels.is_dir() or not folders.find_images(labels, masks=True):
+        return {}
+    rows, _ = tables.score_folder(choose_out(options), labels, known)
+    return {"test": tables.mean_scores(rows.values())}
 
 
 def draw(options, held_out, predicted):
@@ -355,10 +403,94 @@ def finish(options, held_out):
     """What follows a training: masks, scores, pictures. Returns the scores."""
     network, settings, predicted = choose_mask_settings(options, held_out)
     left_out = write_test_masks(options, network, settings)
-    scores = score(options, held_out, predicted, tested=not left_out)
+    scores = {"held out": score_sections(options, held_out, predicted)}
+    if not left_out:  # or some would have no mask of this run
+        scores |= score_test_masks(options, held_out.classes)
     draw(options, held_out, predicted)
-    seconds = sum(row["seconds"] for row in runs.read_history(options.run / "history.csv"))
+    close(options, scores)
+    return scores
+
+
+def close(options, scores):
+    """Write down what a run has come to."""
+    trained = runs.list_trainings(options.run)
+    seconds = sum(row["seconds"] for folder in trained for row in runs.read_history(folder / "history.csv"))
     runs.close_run(options.run, vars(options), **devices.describe_machine(), seconds=seconds, scores=scores)
+
+
+def train_folds(options, survey, sections, group=devices.ALONE):
+    """Train the network of each fold, as a run in that of all, but for those that have ended."""
+    folds = [
+        argparse.Namespace(**vars(options) | {"fold": fold, "run": runs.find_fold(options.run, fold)})
+        for fold in range(1, options.folds + 1)
+    ]
+    folds = [fold for fold in folds if not runs.has_ended(fold.run)]
+    if options.scheduler:
+        with extras.needs("volumes"):
+            from segmentation.volumes import cluster
+        for fold in folds:
+            if not runs.is_begun(fold.run):
+                prepare(fold, sections)
+        # A worker imports this file by its name, which it has not got as a command.
+        work = importlib.import_module("main").train_fold
+        trained = cluster.share(work, folds, options.scheduler, alone=True)
+        for _ in tqdm(trained, total=len(folds), desc="Training", unit="fold"):
+            pass
+        return
+    for fold in folds:
+        print(f"Fold {fold.fold} of {options.folds}")
+        train_fold(fold, survey, group)
+        keras.utils.clear_session()  # or the memory would be that of all
+
+
+def prepare(options, training):
+    """Write a network as it begins, since weights drawn in a worker, many threads of which draw, would be others."""
+    keras.utils.set_random_seed(options.seed)
+    options.run.mkdir(exist_ok=True)
+    with choose_precision(options):
+        networks.save_network(begin(options, training), options.run / "last.keras")
+
+
+def train_fold(options, survey=None, group=devices.ALONE):
+    """Train the network of a fold, or go on with it, and score each of the sections that it holds out."""
+    problems, pairs = [], None
+    if survey is None:  # in a worker of a cluster
+        devices.start()
+        survey, problems = check(options)
+    options.resume = runs.is_begun(options.run)
+    if not problems:
+        pairs, problems = load(options, survey, group)
+    if problems:
+        raise ValueError(f"{options.scheduler or options.run}: fold {options.fold}: {' '.join(problems)}")
+    facts = {**devices.describe_machine(), "trained_on": describe_data(*pairs)}
+    runs.open_run(options.run, vars(options) | {"resume": True}, **facts)  # which moves nothing aside
+    train(options, *pairs, group)
+    network, settings, predicted = choose_mask_settings(options, pairs[1])
+    draw(options, pairs[1], predicted)
+    every = data.take_pairs(survey, split(options, survey)[1])
+    maps = (masks.predict(network, image, turns=options.turns) for image in every.images)
+    predicted = (masks.to_mask(probability, settings) for probability in maps)
+    close(options, {"held out": score_sections(options, every, predicted)})
+
+
+def finish_folds(options, known):
+    """What follows the training of all folds: their average, its masks, the scores. Returns these."""
+    places = runs.list_trainings(options.run)
+    members, settings = zip(*(networks.load_network(place / "model.keras") for place in places), strict=True)
+    settings = replace(settings[0], border=statistics.median_low(one.border for one in settings))
+    networks.save_network(networks.average(members), options.run / "model.keras", settings)
+    network, _ = networks.load_network(options.run / "model.keras")
+    left_out = write_test_masks(options, network, settings)
+    rows = [tables.read_scores(place / tables.SCORES) for place in places]
+    tables.write_scores(options.run / tables.SCORES, {stem: row for fold in rows for stem, row in fold.items()})
+    scores = tables.summarise_folds(rows)
+    if not left_out:
+        scores |= score_test_masks(options, known)
+    from segmentation import figures
+
+    histories = {place.name: runs.read_history(place / "history.csv") for place in places}
+    figures.save(figures.draw_comparison(histories), options.run / "curves.png")
+    close(options, scores)
     return scores
 
 
@@ -380,10 +512,13 @@ def run(options):
         if group.rank == 0:
             facts = {**devices.describe_machine(), "trained_on": describe_data(training, held_out)}
             options.run = runs.open_run(options.run, vars(options), **facts)
-        train(options, training, held_out, group)
+        if options.folds:
+            train_folds(options, survey, training, group)
+        else:
+            train(options, training, held_out, group)
     if group.rank > 0:
         return 0
-    scores = finish(options, held_out)
+    scores = finish_folds(options, held_out.classes) if options.folds else finish(options, held_out)
     print(tables.format_table(scores), "constant: the accuracy of one answer for every pixel", sep="\n")
     images, out = dataset.find_places(options.data, "test")[0], choose_out(options)
     where = f"Masks are in {out}, the" if images.is_dir() else "The"
@@ -396,7 +531,7 @@ def main(argv=None):
     try:
         return run(options)
     except ValueError as error:
-        if not str(error).startswith(str(options.run)):
+        if not str(error).startswith((str(options.run), str(options.scheduler))):
             raise
         print(f"main.py: {error}", file=sys.stderr)
         return 2

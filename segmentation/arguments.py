@@ -25,6 +25,13 @@ def positive(text):
     return int(text)
 
 
+def several(text):
+    """An int of 2 or more, for argparse."""
+    if int(text) < 2:
+        raise argparse.ArgumentTypeError(f"expected 2 or more, found {text}")
+    return int(text)
+
+
 def natural(text):
     """An int of 0 or more, for argparse."""
     if int(text) < 0:
@@ -55,7 +62,7 @@ def rate(text):
 
 def add_network(parser, name="--model", **options):
     """Add the option, or the argument, of a network to an ArgumentParser; `find_network` says which one is meant."""
-    how = "the trained network; if none is named, that of the run that ended last, or else the bundled one"
+    how = "a network, or the folder of its run; if not given, that of the run that ended last, or else the bundled one"
     parser.add_argument(name, type=Path, metavar="MODEL", help=how, **options)
 
 
@@ -65,15 +72,16 @@ def find_network(named):
     Parameters
     ----------
     named : Path or None
-        What the user has named; if nothing, the network of the run in runs/ that ended last, or the bundled one.
+        What the user has named, a file or the folder of a run; if nothing, the network of the run in runs/ that ended
+        last, or the bundled one.
 
     Returns
     -------
     file : Path
     line : str
     """
-    latest = None if named else runs.find_latest("runs")
-    file = named or (latest / "model.keras" if latest else PRETRAINED)
+    folder = runs.find_latest("runs") if named is None else named if named.is_dir() else None
+    file = folder / "model.keras" if folder else named or PRETRAINED
     data = runs.read_arguments(file.parent).get("data")
     return file, f"Network: {file}, trained on {data or 'unknown data (there is no run.json beside it)'}."
 

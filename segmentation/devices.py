@@ -9,6 +9,7 @@ Each reads the whole dataset and makes its part of every batch. A batch is that 
 and so are its gradient, the statistics of its normalisation and the learning rate.
 """
 
+import logging
 import os
 import platform
 import re
@@ -61,6 +62,7 @@ def start():
             keras.backend.backend()
             return
         os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+        logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it warns of images of several sizes, for instance
         with _hold_back_messages():
             keras.backend.backend()
 

@@ -51,6 +51,11 @@ def test_runs_are_compared_in_one_picture_and_one_table(tmp_path, capsys):
     assert printed[2].endswith("0.9000")
     with Image.open(out) as picture:
         assert picture.width > 800
+    (tmp_path / "both").mkdir()
+    runs.close_run(tmp_path / "both", {"seed": 0, "folds": 2, "fold": None}, scores={})
+    for number, name in enumerate("ab", start=1):
+        (tmp_path / name).rename(tmp_path / "both" / f"fold{number}")
+    assert evaluate.main(["compare", str(tmp_path / "both"), "--out", str(out)]) == 0
     assert evaluate.main(["compare", str(tmp_path / "none")]) == 2
     assert "none: no history.csv" in capsys.readouterr().err
 

@@ -39,9 +39,9 @@ FOLDERS = {
     ],
     "sources": ["annotations", "contents", "listing", "layouts", "known", "convert"],
     "scores": ["pixels", "isbi2012", "objects", "tables"],
-    "prediction": ["tiling", "watershed", "networks", "objects", "masks"],
+    "prediction": ["watershed", "networks", "tiling", "objects", "masks"],
     "training": ["planning", "borders", "losses", "batches", "runs", "callbacks"],
-    "volumes": ["reading", "chunks", "objects"],
+    "volumes": ["reading", "cluster", "chunks", "objects", "images"],
 }
 SCRIPTS = [["model", "data"], ["main", "predict", "evaluate"]]
 # On purpose: what is registered in model.py has to be known before a network can be loaded.

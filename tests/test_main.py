@@ -33,7 +33,7 @@ def test_a_run_leaves_masks_scores_and_pictures(train, cells, tmp_path, capsys):
             assert mask.mode == "L"
             assert set(np.unique(mask)) <= {0, 255}
     run = tmp_path / "runs" / "cells"
-    names = {"model.keras", "last.keras", "history.csv", "run.json", "curves.png", "overlay.png"}
+    names = {"model.keras", "last.keras", "history.csv", "run.json", "scores.csv", "curves.png", "overlay.png"}
     assert {file.name for file in run.iterdir()} == names
     rows = runs.read_history(run / "history.csv")
     assert [row["epoch"] for row in rows] == [1, 2]

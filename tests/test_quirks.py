@@ -8,10 +8,9 @@ import pytest
 from helpers import SMALL, check, draw_discs, draw_section, find_problem, save, take, to_bytes, write, write_pairs
 from PIL import Image
 
-import data
 import evaluate
 import main
-from segmentation.files import classes, dataset, labels, scaling
+from segmentation.files import classes, dataset, labels
 from segmentation.scores import tables
 from segmentation.training import runs
 
@@ -291,8 +290,8 @@ def test_a_stack_that_was_an_image_replaces_its_mask(tmp_path):
 def test_an_empty_folder_of_test_labels_is_none(tmp_path):
     write_pairs(tmp_path)
     (tmp_path / "test" / "label").mkdir(parents=True)
-    nothing = data.Pairs([], [], [], classes.Classes((0, 255), ("0", "255")), scaling.BY_DTYPE)
-    assert main.score(main.parse(["--data", str(tmp_path)]), nothing, []) == {"held out": {}}
+    known = classes.Classes((0, 255), ("0", "255"))
+    assert main.score_test_masks(main.parse(["--data", str(tmp_path)]), known) == {}
 
 
 def test_long_names_are_refused_before_training(tmp_path):

@@ -8,7 +8,7 @@ LARGEST_CROP = 256
 FRACTION = 0.2  # of the sections, held out if nothing else is said
 
 
-def find_problems(found, fraction=FRACTION, crop=None, *, depth=None, group_by=None):
+def find_problems(found, fraction=FRACTION, crop=None, *, depth=None, group_by=None, folds=None):
     """List everything that keeps a dataset from being trained on.
 
     Parameters
@@ -22,6 +22,8 @@ def find_problems(found, fraction=FRACTION, crop=None, *, depth=None, group_by=N
         How many times the network halves an image, which the fix for a crop needs.
     group_by : str or None
         One of `splits.GROUPINGS`.
+    folds : int or None
+        How many times a part is held out, in place of `fraction` once.
 
     Returns
     -------
@@ -37,10 +39,16 @@ def find_problems(found, fraction=FRACTION, crop=None, *, depth=None, group_by=N
     if problems and not part.pairs:
         return problems
     try:
-        training, held_out = splits.split_sections(found, fraction, group_by)
+        if folds:
+            parts = splits.split_folds(found, folds, group_by)
+        else:
+            parts = [splits.split_sections(found, fraction, group_by)]
     except ValueError as error:
         return problems or [str(error)]  # what is wrong with pairs may be why too few are left
-    return problems + _check_classes(found, training, held_out)
+    fix = "change the order of the files, or --validation-fraction, or give val/"
+    fix = "take another number of --folds" if folds else fix
+    unlearned = [problem for training, held_out in parts for problem in _check_classes(found, training, held_out, fix)]
+    return problems + list(dict.fromkeys(unlearned))
 
 
 def find_crop(found, depth):
@@ -63,7 +71,7 @@ def _check_crop(sizes, crop, depth):
     return [f"{file}: {fault}; {fix}."]
 
 
-def _check_classes(found, training, held_out):
+def _check_classes(found, training, held_out, fix):
     """Problems with classes that the sections to be trained on do not hold."""
     known = found.classes
     if known is None:
@@ -77,7 +85,7 @@ def _check_classes(found, training, held_out):
         np.sum([counted[label][page] for _, _, label, page in sections if label in counted], axis=0)
         for sections in (training, held_out)
     )
-    place, fix = found.parts["train"].places[1], "change the order of the files, or --validation-fraction, or give val/"
+    place = found.parts["train"].places[1]
     if not np.ndim(here) or not np.ndim(there):
         return []
     if not np.sum(there):

@@ -1,7 +1,9 @@
-"""Which sections are trained on, and which are held out: a block, a part of their own, or whole groups."""
+"""Which sections are trained on, and which are held out: a block, a part of their own, whole groups, or each once."""
 
 import math
 import re
+
+import numpy as np
 
 GROUPINGS = ("folder", "prefix")
 SCORED = 2**23  # pixels of held-out sections, at most, that are scored after each epoch
@@ -26,6 +28,59 @@ def split_sections(found, fraction, group_by=None):
         return sections, found.parts["val"].list_sections()
     training, held_out = hold_out([stem for stem, *_ in sections], fraction, group_by, found.parts["train"].places[0])
     return [sections[i] for i in training], [sections[i] for i in held_out]
+
+
+def split_folds(found, count, group_by=None):
+    """As `split_sections`, `count` times, so that each labelled section is held out once: a list of such pairs.
+
+    Raises
+    ------
+    ValueError
+        As `list_folds`, or if there is a val/, which says what is held out.
+    """
+    place = found.parts["train"].places[0]
+    if found.parts["val"].images:
+        val = found.parts["val"].places[0].parent
+        raise ValueError(f"{val}: is what is held out; move it away, or its images to {place}, to use --folds.")
+    sections = found.parts["train"].list_sections()
+    parts = list_folds([stem for stem, *_ in sections], count, group_by, place)
+    return [
+        ([section for i, section in enumerate(sections) if i not in part], [sections[i] for i in sorted(part)])
+        for part in map(set, parts)
+    ]
+
+
+def list_folds(stems, count, group_by=None, place="train/image"):
+    """Part sections into `count` blocks of about one size, or into as many parts of whole groups.
+
+    Parameters
+    ----------
+    stems, group_by, place
+        As for `hold_out`.
+    count : int
+
+    Returns
+    -------
+    list of list of int
+        Numbers of the stems.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer sections, or groups, than that.
+    """
+    groups = {}
+    for i, stem in enumerate(stems):
+        groups.setdefault(i if group_by is None else find_group(stem, group_by), []).append(i)
+    if len(groups) < count:
+        found = f"{len(stems)} images" if group_by is None else f"{len(groups)} groups by --group-by {group_by}"
+        raise ValueError(f"{place}: {found} are too few for --folds {count}, each of which holds out another.")
+    if group_by is None:
+        return [part.tolist() for part in np.array_split(np.arange(len(stems)), count)]
+    parts = [[] for _ in range(count)]
+    for group in sorted(groups.values(), key=len, reverse=True):  # the largest first, each to the smallest part
+        min(parts, key=len).extend(group)
+    return parts
 
 
 def thin(found, sections):

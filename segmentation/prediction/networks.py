@@ -122,6 +122,30 @@ def load_network(file):
     return network, Settings.from_json(saved, classes=shapes[1][-1])
 
 
+def average(members):
+    """A network that gives the mean of the probabilities of several of one architecture; `find_members` has them back.
+
+    Parameters
+    ----------
+    members : sequence of keras.Model
+
+    Returns
+    -------
+    keras.Model
+    """
+    inputs = keras.Input(members[0].input_shape[1:], name="image")
+    # Models around the same layers, since the names of a network's parts have to differ.
+    named = [keras.Model(one.inputs[0], one.outputs[0], name=f"member{i}") for i, one in enumerate(members, start=1)]
+    mean = keras.layers.Average(dtype="float32", name="probability")([member(inputs) for member in named])
+    return keras.Model(inputs, mean, name="average")
+
+
+def find_members(network):
+    """The networks that an `average` is of; of any other network itself, in a list."""
+    inside = [layer for layer in network.layers if isinstance(layer, keras.Model)]
+    return inside if network.name == "average" and inside else [network]
+
+
 def read_digest(file):
     """SHA-256 of a network's file, in hexadecimal; ValueError as from `check_file`."""
     check_file(file)
@@ -138,6 +162,9 @@ def check_file(file):
 
 def in_float32(network):
     """The same keras.Model, with every layer computing in float32."""
+    members = find_members(network)
+    if len(members) > 1:
+        return average([in_float32(member) for member in members])
     if all(layer.compute_dtype == "float32" for layer in network.layers):
         return network
     retyped = keras.models.clone_model(

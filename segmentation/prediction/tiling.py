@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 from segmentation import devices, geometry
 from segmentation.files import scaling
+from segmentation.prediction import networks
 
 keras = lazy_loader.load("keras")
 
@@ -82,7 +83,9 @@ def _predict_each(network, image, turns, tile, scaled):
 
 def _predict_window(network, image):
     """Probabilities, as from `predict_tiles`, of an image of a size that the network takes."""
-    part = network.predict_on_batch(image[np.newaxis])[0]
+    # One after the other, so that memory is that of one.
+    parts = [member.predict_on_batch(image[np.newaxis])[0] for member in networks.find_members(network)]
+    part = parts[0] if len(parts) == 1 else np.mean(parts, axis=0)
     return part.reshape(map_shape(network, part.shape[:2]))
 
 
@@ -101,6 +104,11 @@ def map_shape(network, size):
 def _computing(network):
     """The layers of a network that compute something, in order."""
     return [layer for layer in network.layers if not isinstance(layer, keras.layers.InputLayer)]
+
+
+def _take_one(network):
+    """A network to look at the layers of: of an average the first, since all are alike."""
+    return networks.find_members(network)[0]
 
 
 def _find_window(layer):
@@ -131,7 +139,7 @@ def size_multiple(network):
     int
         2**depth for `unet`; with strides on parallel branches more than need be, which costs only padding.
     """
-    return math.prod(_find_window(layer)[1] for layer in _computing(network))
+    return math.prod(_find_window(layer)[1] for layer in _computing(_take_one(network)))
 
 
 def find_halo(network):
@@ -150,6 +158,7 @@ def find_halo(network):
     ValueError
         If a layer looks at the whole image. Layers without a kernel, a pool or a size count as looking at one pixel.
     """
+    network = _take_one(network)
     beyond = {id(network.outputs[0]): 0}
     for layer in reversed(_computing(network)):
         if "Global" in type(layer).__name__:
@@ -170,6 +179,7 @@ def fitting_tile(network):
     int
         Between `SMALLEST_TILE` and `TILE`; `sys.maxsize` for a network that looks at the whole image at once.
     """
+    network = _take_one(network)
     multiple = size_multiple(network)
     try:
         halo = find_halo(network)

@@ -1,14 +1,16 @@
 """All scores of a mask, those of a folder of masks, and how they are laid out."""
 
+import csv
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from segmentation.files import classes, description, folders, labels, meanings, pairing
+from segmentation.files import classes, description, folders, labels, meanings, pairing, writing
 from segmentation.scores import isbi2012, pixels
 
 MOST_COLUMNS = 8
+SCORES = "scores.csv"
 
 
 def score_mask(label, mask, known):
@@ -61,6 +63,41 @@ def mean_scores(rows):
         for name, value in row.items():
             columns.setdefault(name, []).append(value)
     return {name: float(np.nanmean(values)) for name, values in columns.items() if not np.isnan(values).all()}
+
+
+def write_scores(file, rows):
+    """Write scores, a dict of section to dict as from `score_mask`, as CSV; what is missing is empty."""
+    names = list(dict.fromkeys(name for row in rows.values() for name in row))
+    there = {stem: {name: value for name, value in row.items() if not np.isnan(value)} for stem, row in rows.items()}
+    writing.write_table(file, [{"section": stem, **row} for stem, row in there.items()], ["section", *names])
+
+
+def read_scores(file):
+    """Scores as `write_scores` has written them."""
+    with file.open(newline="", encoding="utf-8") as opened:
+        rows = list(csv.DictReader(opened))
+    return {row.pop("section"): {name: float(value) for name, value in row.items() if value} for row in rows}
+
+
+def summarise_folds(folds):
+    """The scores of all folds together: dict of dicts.
+
+    Parameters
+    ----------
+    folds : list of dict of str to dict
+        Of each fold the scores of the sections that it held out, as from `score_mask`.
+
+    Returns
+    -------
+    dict of str to dict
+        "held out" has the means over all sections, "spread" the standard deviation of the means of the folds, which are
+        there as "fold 1" and on.
+    """
+    means = {f"fold {i}": mean_scores(rows.values()) for i, rows in enumerate(folds, start=1)}
+    every = mean_scores([row for rows in folds for row in rows.values()])
+    found = {name: [scores[name] for scores in means.values() if name in scores] for name in every}
+    spread = {name: float(np.std(values, ddof=1)) for name, values in found.items() if len(values) > 1}
+    return {"held out": every, "spread": spread, **means}
 
 
 def score_folder(mask_folder, label_folder, known):

@@ -2,7 +2,8 @@
 
 runs/<name>/ holds model.keras (the network with the lowest held-out loss), last.keras (network and optimiser after
 the last finished epoch), history.csv (one row a finished epoch), and run.json (arguments, versions, device; once the
-run has ended also seconds, scores and when that was).
+run has ended also seconds, scores and when that was), and then scores.csv (one row a held-out section). A run of
+several networks holds one such folder for each, fold1/ and on, and the average of them as its model.keras.
 """
 
 import contextlib
@@ -97,7 +98,7 @@ def close_run(run, arguments, **facts):
     _write_summary(run, arguments, **facts, ended=_format_time(datetime.now(UTC)))
     if run in LOCKS:
         os.close(LOCKS.pop(run))
-    if run.resolve().parent == RUNS.resolve():
+    if run.resolve().parent == RUNS.resolve() or arguments.get("fold"):
         return
     with contextlib.suppress(OSError):  # where nothing can be written, a run elsewhere has to be named
         RUNS.mkdir(exist_ok=True)
@@ -121,12 +122,33 @@ def read_summary(run):
 
 
 def read_arguments(run):
-    """The arguments of a recorded run by name, without `resume`; an empty dict if there is no such run."""
+    """The arguments of a recorded run by name, but for those of one command; an empty dict if there is no such run."""
     arguments = read_summary(run).get("arguments", {})
     if arguments.get("turns") in (True, False):  # version 1.0 knew these two, and scaled by dtype alone
         arguments |= {"turns": "all" if arguments["turns"] else "none", "scaling": "dtype"}
         arguments |= {"loss": "cross-entropy", "centred": 0.0}
-    return {name: value for name, value in arguments.items() if name != "resume"}
+    return {name: value for name, value in arguments.items() if name not in ("resume", "scheduler")}
+
+
+def find_fold(run, number):
+    """The folder of one of several networks, numbered from 1."""
+    return run / f"fold{number}"
+
+
+def list_trainings(run):
+    """The folders of a run's networks: those of its folds or, if it has none, its own."""
+    count = read_arguments(run).get("folds") if not read_arguments(run).get("fold") else None
+    return [find_fold(run, number) for number in range(1, count + 1)] if count else [run]
+
+
+def is_begun(run):
+    """Whether an epoch of a run, or of one of its folds, has been finished."""
+    return (run / "last.keras").is_file() or any(run.glob("fold*/last.keras"))
+
+
+def has_ended(run):
+    """Whether a run has come to its scores."""
+    return "ended" in read_summary(run) and (run / "model.keras").is_file()
 
 
 def find_latest(folder):
@@ -166,7 +188,7 @@ def find_differences(run, arguments, trained_on):
     -------
     list of str
     """
-    if not (run / "last.keras").is_file():
+    if not is_begun(run):
         return [f"{run}: no finished epoch to resume from; start the run without --resume."]
     given = _to_text(arguments)
     return [
@@ -182,6 +204,9 @@ def find_differences(run, arguments, trained_on):
 
 def describe_state(run):
     """What is left of a run that was stopped, in a sentence."""
-    if not (run / "last.keras").is_file():
+    if not is_begun(run):
         return "No epoch had finished."
+    if (trained := list_trainings(run)) != [run]:
+        ended = sum(map(has_ended, trained))
+        return f"{ended} of {len(trained)} networks are finished in {run}; --resume goes on from there."
     return f"{len(read_history(run / 'history.csv'))} epochs are kept in {run}; --resume goes on from there."
