@@ -8,7 +8,6 @@ is not trained on again. Runs, and with them the masks, go to runs/fields/.
 """
 
 import argparse
-import csv
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 import main as recipe
+from benchmarks import kept
 from segmentation.files import dataset, writing
 from segmentation.scores import objects, tables
 from segmentation.training import runs
@@ -75,14 +75,6 @@ def count_objects(masks, folder):
     return objects.score_matches([objects.count_matches(label == 1, mask == 1) for _, (label, mask) in sections])
 
 
-def read_rows():
-    """The rows that are there: dict of the set's name and its options to dict."""
-    if not ROWS.is_file():
-        return {}
-    with ROWS.open(newline="", encoding="utf-8") as file:
-        return {(row["set"], row["options"]): row for row in csv.DictReader(file)}
-
-
 def main(argv=None):
     parser = argparse.ArgumentParser(
         description=__doc__.split("\n\n")[0], formatter_class=argparse.ArgumentDefaultsHelpFormatter
@@ -91,7 +83,7 @@ def main(argv=None):
         parser.add_argument(f"--{name}", type=Path, metavar="DIR", help=f"the dataset, for the {field.score}")
     parser.add_argument("options", nargs="*", help="more options of main.py")
     arguments = parser.parse_args(argv)
-    rows = read_rows()
+    rows = {(row["set"], row["options"]): row for row in kept.read_rows(ROWS)}
     for name in FIELDS:
         folder, key = getattr(arguments, name), (name, " ".join(arguments.options))
         if folder and key not in rows:

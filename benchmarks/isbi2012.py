@@ -15,7 +15,6 @@ still while a network is looked at.
 """
 
 import argparse
-import csv
 import shutil
 import sys
 import tempfile
@@ -31,7 +30,7 @@ from matplotlib.figure import Figure
 
 import data
 import main as recipe
-from benchmarks import original
+from benchmarks import kept, original
 from segmentation import arguments, figures
 from segmentation.files import classes, folders, writing
 from segmentation.prediction import masks, networks, watershed
@@ -154,10 +153,7 @@ def in_a_process(function, *arguments):
 
 def read_rows(path):
     """Rows of earlier runs from a CSV file, with their numbers as such; an empty list if there is none."""
-    if not path.is_file():
-        return []
-    with path.open(newline="") as file:
-        return [{key: number(value) for key, value in row.items()} for row in csv.DictReader(file)]
+    return [{key: number(value) for key, value in row.items()} for row in kept.read_rows(path)]
 
 
 def number(text):

@@ -8,7 +8,6 @@ there is not trained again.
 """
 
 import argparse
-import csv
 import itertools
 import sys
 import tempfile
@@ -19,6 +18,7 @@ from scipy import ndimage
 from skimage import draw
 
 import main as recipe
+from benchmarks import kept
 from segmentation.files import description, writing
 from segmentation.training import runs
 
@@ -81,14 +81,6 @@ def train(name, folder, way, seed):
     }
 
 
-def read_rows():
-    """The rows that are there: list of dict."""
-    if not ROWS.is_file():
-        return []
-    with ROWS.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
-
-
 def main(argv=None):
     parser = argparse.ArgumentParser(
         description=__doc__.split("\n\n")[0], formatter_class=argparse.ArgumentDefaultsHelpFormatter
@@ -97,7 +89,7 @@ def main(argv=None):
         parser.add_argument(f"--{name}", type=Path, metavar="DIR", help="the dataset")
     parser.add_argument("--seeds", type=int, default=2, help="trainings of each")
     options = parser.parse_args(argv)
-    rows = read_rows()
+    rows = kept.read_rows(ROWS)
     done = {(row["set"], row["way"], row["seed"]) for row in rows}
     with tempfile.TemporaryDirectory() as temporary:
         named = {name: getattr(options, name) for name in ("drive", "camvid", "dsb2018")}

@@ -9,8 +9,10 @@ from PIL import Image
 
 from benchmarks import (
     fields,
+    folds,
     grey,
     isbi2012,
+    kept,
     large,
     loading,
     many,
@@ -236,8 +238,24 @@ def test_fields_are_trained_on_once_and_kept(cells, tmp_path, monkeypatch, capsy
     monkeypatch.setattr(fields, "ROWS", tmp_path / "fields.csv")
     command = ["--dsb2018", str(cells), "--", *SMALL, "--epochs", "1"]
     assert fields.main(command) == 0
-    (row,) = fields.read_rows().values()
+    (row,) = kept.read_rows(fields.ROWS)
     assert row["set"] == "dsb2018" and 0 <= float(row["test"]) <= 1 and 0 <= float(row["f1"]) <= 1
     monkeypatch.setattr(fields.recipe, "main", None)  # it is not trained on again
     assert fields.main(command) == 0
     assert "about 0.91" in capsys.readouterr().out
+
+
+def test_averages_are_compared_with_their_networks(sections, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(folds, "ROWS", tmp_path / "folds.csv")
+    monkeypatch.setattr(folds, "FOLDS", 2)
+    monkeypatch.setattr(folds, "COUNTS", (1, 2))
+    command = ["--isbi2012", str(sections), "--", *SMALL, "--epochs", "1", "--depth", "1"]
+    assert folds.main(command) == 0
+    assert len(list((tmp_path / "runs/folds/outer/train/image").iterdir())) == 4
+    one, two = kept.read_rows(folds.ROWS)
+    assert (one["networks"], two["networks"]) == ("1", "2")
+    assert float(one["iou_spread"]) >= 0 and two["iou_spread"] == "nan"
+    assert 0 < float(two["accuracy"]) < 1
+    monkeypatch.setattr(folds.recipe, "main", None)  # they are not trained again
+    assert folds.main(command) == 0
