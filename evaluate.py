@@ -46,7 +46,8 @@ def score(options):
         pages = [classes.classify(labels.read_label(label_files[stem]), known) == 1 for stem in masks]
         inside = [page for stack in pages for page in stack]
         best = isbi2012.challenge_scores(inside, [page for file in maps for page in read_map(file)])
-        print("maps, best threshold: V_rand {v_rand:.4f} at {threshold}, V_info {v_info:.4f}".format(**best))
+        print("maps, best threshold: V_rand {v_rand:.4f} at {threshold}, V_info {v_info:.4f}".format(**best), end=", ")
+        print(f"pixel error {best['pixel_error']:.4f}")
 
 
 def find_map(mask):

@@ -14,7 +14,7 @@ os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
 import keras
 import numpy as np
 import pytest
-from helpers import draw_dataset, prepare
+from helpers import draw_dataset, prepare, to_tiff
 
 from benchmarks import original
 
@@ -42,6 +42,7 @@ def stacks(monkeypatch):
         for name, (folder, fingerprint) in prepare.STACKS.items()
     }
     monkeypatch.setattr(prepare, "STACKS", known)
+    monkeypatch.setattr(prepare, "BLOB", prepare.find_blob(to_tiff(made[prepare.TEST_LABELS])))
     return made
 
 

@@ -148,13 +148,18 @@ def write_bomb(path):
     path.write_bytes(b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(bytes(1000))) + chunk(b"IEND", b""))
 
 
+def to_tiff(stack):
+    """The bytes of a TIFF file."""
+    packed = io.BytesIO()
+    tifffile.imwrite(packed, stack, photometric="minisblack")
+    return packed.getvalue()
+
+
 def pack_stacks(path, stacks):
     """Write stacks into a zip file, in a folder of it, as the challenge does."""
     with zipfile.ZipFile(path, "w") as archive:
         for name, stack in stacks.items():
-            packed = io.BytesIO()
-            tifffile.imwrite(packed, stack, photometric="minisblack")
-            archive.writestr(f"ISBI-2012-challenge/{name}", packed.getvalue())
+            archive.writestr(f"ISBI-2012-challenge/{name}", to_tiff(stack))
 
 
 def shrink_isbi2012(monkeypatch, folder):

@@ -61,4 +61,15 @@ def test_challenge_scores_find_the_threshold():
     label, _ = random_cells(2)
     inside = np.where(label, 0.95, 0.62)  # right above 0.6 only, up to 0.9
     best = isbi2012.challenge_scores(label[np.newaxis], inside[np.newaxis])
-    assert best == {"v_rand": pytest.approx(1), "v_info": pytest.approx(1), "threshold": 0.7}
+    assert best == {"v_rand": pytest.approx(1), "v_info": pytest.approx(1), "pixel_error": 0, "threshold": 0.7}
+
+
+def test_the_pixel_error_is_that_of_the_cells_at_the_best_threshold():
+    labels = np.array([[[1, 1, 1, 0]], [[1, 0, 0, 0]]], bool)
+    maps = np.array([[[0.9, 0.8, 0.3, 0.2]], [[0.9, 0.6, 0.1, 0.1]]])
+    # Above 0.6 three pixels are found, all of the four cells': F = 2 * 3 / (4 + 3). Above 0.2 five, four of them right:
+    # F = 2 * 4 / (4 + 5), the best. The mean over sections would be another: (1 + 2/3) / 2.
+    assert isbi2012.challenge_scores(labels, maps)["pixel_error"] == pytest.approx(1 - 8 / 9)
+    assert isbi2012.challenge_scores(labels, 1.0 - labels)["pixel_error"] == 1
+    nothing = np.zeros((1, 2, 2))
+    assert isbi2012.challenge_scores(nothing > 0, nothing)["pixel_error"] == 0

@@ -53,6 +53,19 @@ def test_archive_without_test_labels(stacks, tmp_path):
     assert not (tmp_path / "isbi" / "test" / "label").exists()
 
 
+def test_other_test_labels_are_left_out(stacks, tmp_path, capsys):
+    stacks["test-labels.tif"][0, 0, 0] ^= 1
+    pack_stacks(tmp_path / "mine.zip", stacks)
+    assert prepare.main(["--archive", str(tmp_path / "mine.zip"), "--out", str(tmp_path / "isbi")]) == 0
+    assert "test-labels.tif is not the challenge's" in capsys.readouterr().err
+    assert not (tmp_path / "isbi" / "test" / "label").exists()
+    assert (tmp_path / "isbi" / "test" / "0.png").is_file()
+
+
+def test_files_have_the_numbers_that_git_gives_them():
+    assert prepare.find_blob(b"hello\n") == "ce013625030ba8dba906f756967f9e9ca394464a"
+
+
 def refused(capsys, out, *options):
     """The one line that prepare.py ends with; nothing but a download may be left."""
     assert prepare.main([*options, "--out", str(out)]) == 1

@@ -1,7 +1,8 @@
-"""The scores of the ISBI 2012 challenge: V_rand and V_info, which ask whether the right pixels are in one cell.
+"""The scores of the ISBI 2012 challenge: V_rand and V_info, which ask whether the right pixels are in one cell, and
+the pixel error.
 
 Source: Arganda-Carreras et al., "Crowdsourcing the creation of image segmentation algorithms for connectomics",
-Frontiers in Neuroanatomy 2015, as its Fiji implementation computes them.
+Frontiers in Neuroanatomy 2015, as its Fiji implementation, Trainable_Segmentation's `metrics`, computes them.
 """
 
 from dataclasses import dataclass
@@ -123,7 +124,10 @@ def _entropy(shares):
 
 
 def challenge_scores(labels, probabilities):
-    """The challenge's scores of a stack: averaged over sections at each threshold, then the best threshold.
+    """The challenge's scores of a stack, each at its best threshold; V_rand and V_info are averaged over sections.
+
+    The pixel error is 1 less the F-score of the cells' pixels, those of all sections together. It is not 1 less the
+    accuracy.
 
     Parameters
     ----------
@@ -134,12 +138,26 @@ def challenge_scores(labels, probabilities):
 
     Returns
     -------
-    dict with the best `v_rand` and `v_info`, and the `threshold` of the best `v_rand`.
+    dict with the best `v_rand`, `v_info` and `pixel_error`, and the `threshold` of the best `v_rand`.
     """
-    rand, information = [], []
+    rand, information, errors = [], [], []
     for threshold in THRESHOLDS:
+        errors.append(_pixel_error(labels, probabilities, threshold))
         found = [find_contingency(a, b > threshold) for a, b in zip(labels, probabilities, strict=True)]
         rand.append(np.mean(list(map(rand_of, found))))
         information.append(np.mean(list(map(information_of, found))))
     best = int(np.argmax(rand))
-    return {"v_rand": float(rand[best]), "v_info": float(max(information)), "threshold": THRESHOLDS[best]}
+    return {
+        "v_rand": float(rand[best]),
+        "v_info": float(max(information)),
+        "pixel_error": min(errors),
+        "threshold": THRESHOLDS[best],
+    }
+
+
+def _pixel_error(labels, probabilities, threshold):
+    """1 less the F-score of the cells' pixels at a threshold; 0 if there are none, and none are found."""
+    found = [probability > threshold for probability in probabilities]
+    right = sum(np.count_nonzero(label & mask) for label, mask in zip(labels, found, strict=True))
+    counted = sum(np.count_nonzero(label) + np.count_nonzero(mask) for label, mask in zip(labels, found, strict=True))
+    return 1 - 2 * right / counted if counted else 0.0
