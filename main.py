@@ -13,8 +13,10 @@ import argparse
 import ast
 import hashlib
 import importlib
+import math
 import statistics
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -43,6 +45,8 @@ def parse(argv):
     add("--data", type=Path, default=Path("data/membrane"), help="dataset: train/image, train/label, test")
     add("--epochs", type=positive, default=5, help="passes of --steps-per-epoch batches")
     add("--steps-per-epoch", type=positive, default=220, help="batches an epoch")
+    how = "take about so long, on this machine, as a whole: the batches an epoch are fitted to it"
+    add("--minutes", type=arguments.rate, metavar="N", help=how)
     add("--batch-size", type=positive, default=4, help="crops a batch")
     how = "side of a training crop in pixels; 256, or what the smallest image allows, if not given"
     add("--crop", type=positive, help=how)
@@ -142,6 +146,8 @@ def load(options, survey, group=devices.ALONE):
     problems = find_misfit(options) if options.weights and first else []
     if options.batch_size % group.devices:
         problems.append(f"--batch-size {options.batch_size}: cannot be shared evenly by {group.devices} devices.")
+    if options.minutes and (options.scheduler or group.processes > 1):
+        problems.append("--minutes: fits the steps to one process; give --steps-per-epoch.")
     if options.folds and group.processes > 1:
         problems.append("--folds: several processes train one network; leave it out, or take --scheduler.")
     if options.scheduler and not options.folds:
@@ -280,28 +286,13 @@ def train(options, training, held_out, group=devices.ALONE, watching=()):
 
     `watching` are callbacks that join the recipe's own.
     """
-    from segmentation.training import batches, callbacks, losses
+    from segmentation.training import batches, callbacks
 
     keras.utils.set_random_seed(options.seed)
     writes = group.rank == 0  # the other processes only train
     if writes:
         print(f"Training on {devices.name_device()}; held out: {name_stems(held_out.stems)}.")
-    crops = data.Crops(
-        training.images,
-        training.labels,
-        crop=options.crop,
-        batch_size=options.batch_size,
-        steps=options.steps_per_epoch,
-        seed=options.seed,
-        augmentation=data.Augmentation(options.turns, options.grey, options.elastic),
-        border_weight=options.border_weight,
-        border_sigma=options.border_sigma,
-        ignoring=training.classes.ignore is not None,
-        class_weights=losses.weigh_classes(training.classes.pixels) if options.class_weights else None,
-        centred=options.centred,
-        holding=find_holding(training),
-        group=group,
-    )
+    crops = make_crops(options, training, group)
     sections = data.Sections(held_out.images, held_out.labels, 2**options.depth, group)
     with choose_precision(options):
         network = keras.saving.load_model(options.run / "last.keras") if options.resume else begin(options, training)
@@ -321,6 +312,46 @@ def train(options, training, held_out, group=devices.ALONE, watching=()):
             shuffle=False,
             verbose="auto" if writes else 0,
         )
+
+
+def make_crops(options, training, group=devices.ALONE):
+    """The crops that the options ask for."""
+    from segmentation.training import losses
+
+    return data.Crops(
+        training.images,
+        training.labels,
+        crop=options.crop,
+        batch_size=options.batch_size,
+        steps=options.steps_per_epoch,
+        seed=options.seed,
+        augmentation=data.Augmentation(options.turns, options.grey, options.elastic),
+        border_weight=options.border_weight,
+        border_sigma=options.border_sigma,
+        ignoring=training.classes.ignore is not None,
+        class_weights=losses.weigh_classes(training.classes.pixels) if options.class_weights else None,
+        centred=options.centred,
+        holding=find_holding(training),
+        group=group,
+    )
+
+
+def fit_steps(options, training, held_out, survey, started):
+    """Choose `--steps-per-epoch` by `--minutes`, of which some have gone since `started`; returns a sentence."""
+    from segmentation.training import pacing
+
+    keras.utils.set_random_seed(options.seed)
+    sections = data.Sections(held_out.images, held_out.labels, 2**options.depth)
+    with choose_precision(options):
+        pace = pacing.measure(begin(options, training), make_crops(options, training), sections, options.turns)
+    part = survey.parts["test"]
+    tested = [part.facts[file] for file in part.images.values() if part.facts.get(file)]
+    pixels = sum(facts.pages * math.prod(facts.size) for facts in tested) * (options.folds or 1)  # each by all networks
+    pixels += sum(math.prod(image.shape[:2]) for image in held_out.images)
+    seconds = 60 * options.minutes - (time.perf_counter() - started)
+    steps = pacing.choose_steps(seconds, pace, options.epochs, pixels, options.folds or 1)
+    options.steps_per_epoch = steps
+    return f"A step takes {pace.step:.2g} s: --steps-per-epoch {steps} for --minutes {options.minutes:g}."
 
 
 def name_stems(stems):
@@ -496,6 +527,7 @@ def finish_folds(options, known):
 
 def run(options):
     """Check, train, predict and score; returns the exit code."""
+    started = time.perf_counter()
     survey, problems = check(options)
     if not problems:
         try:
@@ -508,6 +540,8 @@ def run(options):
         print(*problems, sep="\n", file=sys.stderr)
         return 2
     training, held_out = pairs
+    if options.minutes and not options.resume:
+        print(fit_steps(options, training, held_out, survey, started))
     with devices.together(group):
         if group.rank == 0:
             facts = {**devices.describe_machine(), "trained_on": describe_data(training, held_out)}
