@@ -18,12 +18,30 @@ from helpers import draw_dataset, prepare, to_tiff
 
 from benchmarks import original
 
+if keras.backend.backend() == "tensorflow":
+    import tensorflow
+
+    # Building graphs would take most of the time of a small training. Commands in processes of their own have them, and
+    # so have the tests that ask for `graphs`.
+    tensorflow.config.run_functions_eagerly(True)
+
 # For the processes that tests start: bioimageio.core, once it is imported, would have them use torch.
 os.environ["KERAS_BACKEND"] = keras.backend.backend()
 
 
 def pytest_addoption(parser):
     parser.addoption("--screenshot", help="where test_app.py keeps a picture of the page")
+
+
+@pytest.fixture
+def graphs():
+    """Let TensorFlow build graphs, as it does for users."""
+    if keras.backend.backend() == "tensorflow":
+        tensorflow.config.run_functions_eagerly(False)
+        yield
+        tensorflow.config.run_functions_eagerly(True)
+    else:
+        yield
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ from benchmarks import (
     original,
     ranges,
     rare,
+    scaling,
     startup,
     strokes,
 )
@@ -195,21 +196,26 @@ def test_volumes_are_timed_and_weighed(capsys, monkeypatch):
 
     monkeypatch.setattr(chunked, "unet", lambda width, depth=1: unet(width=2, depth=depth))
     options = ["--workers", "1", "--sections", "2", "--side", "64", "--tile", "32", "--sizes", "1e-5"]
+    monkeypatch.setattr(chunked.large, "measure_memory", lambda *command: (3.0, 0.5))
     assert chunked.main(options) == 0
     printed = capsys.readouterr().out
     assert "the bare network: " in printed
     assert "1 workers: " in printed
-    assert "1e-05 GB: " in printed
+    assert "1e-05 GB: 3 s, at most 0.50 GiB" in printed
 
 
-def test_scaling_is_measured_between_processes(capsys):
+def test_scaling_is_measured_between_processes(capsys, monkeypatch):
     pytest.importorskip("jax", reason="JAX is not installed")
-    from benchmarks import scaling
-
-    assert scaling.main(["--width", "2", "--depth", "1", "--crop", "32", "--steps", "2"]) == 0
+    small = SimpleNamespace(width=2, depth=1, batch_size=2, crop=32, steps=2)
+    seconds, size = scaling.measure(2, small, together=True)
+    assert 0 < seconds < 60 and size == 4 * unet(width=2, depth=1).count_params()
+    # Of 1.5 s of a step together half a second is communication; 64 hosts pass 2 * 63 / 64 times as much.
+    times = {(1, False): 1.0, (2, False): 1.0, (2, True): 1.5}
+    monkeypatch.setattr(scaling, "measure", lambda count, options, together: (times[count, together], 4e6))
+    assert scaling.main([]) == 0
     printed = capsys.readouterr().out
-    assert "1 process: " in printed
-    assert "64 hosts, by estimate: " in printed
+    assert "1 process: 1.000 steps a second" in printed
+    assert "64 hosts, by estimate: 32.3 times" in printed
 
 
 def test_strokes_lie_on_their_class_and_have_the_share_asked_for():

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from helpers import REPOSITORY, draw_dataset, free_port
 
+import main
 from segmentation import devices
 from segmentation.training import runs
 
@@ -72,6 +73,16 @@ def test_parts_of_a_batch_do_not_overlap():
     groups = [devices.Group(rank, 3, 6) for rank in range(3)]
     assert [list(range(12)[group.part_of(12)]) for group in groups] == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9, 10, 11]]
     assert list(range(5)[devices.ALONE.part_of(5)]) == list(range(5))
+
+
+def test_a_batch_that_cannot_be_shared_is_refused(cells, tmp_path):
+    options = main.parse(["--data", str(cells), "--run", str(tmp_path), "--batch-size", "6"])
+    survey, problems = main.check(options)
+    assert problems == []
+    _, problems = main.load(options, survey, devices.Group(0, 1, 4))
+    assert problems == ["--batch-size 6: cannot be shared evenly by 4 devices."]
+    _, problems = main.load(options, survey, devices.Group(1, 3, 3))
+    assert problems == []
 
 
 def test_several_processes_need_jax(monkeypatch):
@@ -153,9 +164,6 @@ def test_every_device_of_a_process_is_used_and_trains_as_one_alone(alone, cells,
     results = finish([start(tmp_path / "run", cells, devices=3)])
     assert [code for code, _, _ in results] == [0], results
     np.testing.assert_allclose(read_losses(tmp_path / "run"), read_losses(alone), rtol=1e-4)
-    results = finish([start(tmp_path / "other", cells, devices=4)])
-    assert results[0][0] == 2
-    assert "--batch-size 6: cannot be shared evenly by 4 devices" in results[0][2]
 
 
 def test_when_a_process_is_killed_the_others_say_so_and_all_can_resume(cells, tmp_path):
@@ -179,9 +187,3 @@ def test_when_a_process_is_killed_the_others_say_so_and_all_can_resume(cells, tm
     assert f"Epoch {epochs + 1}/{EPOCHS}" in results[0][1]
     assert f"Epoch {epochs}/{EPOCHS}" not in results[0][1]
     assert len(read_losses(run)) == EPOCHS
-
-
-def test_a_batch_that_cannot_be_shared_is_refused(cells, tmp_path):
-    results = finish(start_all(tmp_path / "run", cells, 2, options=["--batch-size", "3"]))
-    assert [code for code, _, _ in results] == [2, 2]
-    assert all("--batch-size 3: cannot be shared evenly by 2 devices" in error for _, _, error in results)

@@ -24,6 +24,7 @@ from helpers import (
 )
 
 from benchmarks import grey, isbi2012
+from segmentation import export
 
 README = (REPOSITORY / "README.md").read_text()
 DOCUMENTS = [README, *(file.read_text() for file in sorted((REPOSITORY / "docs").glob("*.md")))]
@@ -130,11 +131,16 @@ def run_app(name, arguments, request):
         assert b"gradio" in answer.read()
 
 
+def run_export(name, arguments, request):
+    """Write a package, but leave out the test of bioimageio.core, which test_export.py has."""
+    request.getfixturevalue("monkeypatch").setattr(export, "_check", lambda package: None)
+    run_as_it_is(name, arguments, request)
+
+
 def run_isbi2012(name, arguments, request):
-    """Compare the recipes on one fold, each trained briefly."""
-    request.getfixturevalue("tiny_original")
+    """Measure the recipe of main.py on one fold, trained briefly."""
     shrink_isbi2012(request.getfixturevalue("monkeypatch"), Path.cwd())
-    assert isbi2012.main([*arguments, "--folds", "4"]) == 0
+    assert isbi2012.main([*arguments, "--folds", "4", "--recipes", "main.py"]) == 0
 
 
 RUN = {
@@ -142,6 +148,7 @@ RUN = {
     "predict.py": run_predict,
     "img.draw": run_draw,
     "segmentation.app": run_app,
+    "segmentation.export": run_export,
     "data/isbi2012/prepare.py": run_prepare,
     "benchmarks.isbi2012": run_isbi2012,
 }

@@ -14,11 +14,21 @@ from segmentation.prediction import networks
 killed = load_script("benchmarks/killed.py")
 
 
-def test_killed_runs_leave_whole_files_and_are_finished_by_a_rerun(capsys):
-    assert killed.main(["--trials", "1"]) == 0
+def test_killed_runs_leave_whole_files_and_are_finished_by_a_rerun(tmp_path):
+    killed.draw_dataset(tmp_path / "data")
+    for trial, seconds in ((killed.try_training, 14), (killed.try_prediction, 9)):
+        _, broken = trial(tmp_path, np.random.default_rng(0), seconds)
+        assert broken == []
+
+
+def test_killed_runs_are_counted(monkeypatch, capsys):
+    monkeypatch.setattr(killed, "finish", lambda command: 1.0)
+    monkeypatch.setattr(killed, "try_training", lambda *trial: (True, [("model.keras", "cut")]))
+    monkeypatch.setattr(killed, "try_prediction", lambda *trial: (False, []))
+    assert killed.main(["--trials", "2"]) == 2  # as many
     printed = capsys.readouterr().out
-    assert "prediction: " in printed
-    assert "training: " in printed
+    assert "prediction: 0 of 2 killed in the midst, 0 with broken files" in printed
+    assert "training: 2 of 2 killed in the midst, 2 with broken files" in printed
 
 
 def test_a_broken_file_is_found(tmp_path):

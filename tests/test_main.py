@@ -25,7 +25,7 @@ def train(cells, tmp_path, monkeypatch):
     return run
 
 
-def test_a_run_leaves_masks_scores_and_pictures(train, cells, tmp_path, capsys):
+def test_a_run_leaves_masks_scores_and_pictures(train, cells, graphs, tmp_path, capsys):
     assert train() == 0
     for name in ("a", "b"):
         with Image.open(cells / "test" / f"{name}_predict.png") as mask:
@@ -61,7 +61,7 @@ def stop_after(epoch):
     return Interrupted
 
 
-def test_ctrl_c_and_resume_end_like_an_undisturbed_run(train, tmp_path, monkeypatch, capsys):
+def test_ctrl_c_and_resume_end_like_an_undisturbed_run(train, graphs, tmp_path, monkeypatch, capsys):
     options = ["--loss", "dice", "--class-weights", "--centred", "0.5"]
     assert train("--run", "whole", *options) == 0
     with monkeypatch.context() as patched:

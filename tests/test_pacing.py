@@ -17,7 +17,7 @@ def test_steps_fill_the_time_that_the_rest_leaves():
     assert pacing.choose_steps(5, pace, 5, 10**6) == 1
 
 
-def test_a_pace_is_measured_in_steps_epochs_and_pixels(monkeypatch):
+def test_a_pace_is_measured_in_steps_epochs_and_pixels(graphs, monkeypatch):
     monkeypatch.setattr(pacing, "MEASURED", 0.1)
     image, label = np.random.default_rng(0).random((64, 64, 1), "float32"), np.zeros((64, 64), np.uint8)
     network = small_network(1)
@@ -38,14 +38,14 @@ def train(cells, tmp_path, monkeypatch):
 
 
 def test_minutes_choose_the_steps_of_a_run_that_is_else_the_same(train, tmp_path, monkeypatch, capsys):
-    pace = pacing.Pace(step=5.0, epoch=0.0, pixel=0.0, graphs=0.0)
+    pace = pacing.Pace(step=10.0, epoch=0.0, pixel=0.0, graphs=0.0)
     with monkeypatch.context() as patched:
         patched.setattr(pacing, "measure", lambda *measured: pace)
-        assert train("--run", "fitted", "--minutes", "1") == 0
+        assert train("--run", "fitted", "--epochs", "1", "--minutes", "1") == 0
     steps = runs.read_arguments(tmp_path / "fitted")["steps_per_epoch"]
-    assert steps in (4, 5)  # a minute less some seconds, of 10 s a step of both epochs
-    assert f"A step takes 5 s: --steps-per-epoch {steps} for --minutes 1." in capsys.readouterr().out
-    assert train("--run", "given", "--steps-per-epoch", str(steps)) == 0
+    assert steps in (4, 5)  # a minute less some seconds
+    assert f"A step takes 10 s: --steps-per-epoch {steps} for --minutes 1." in capsys.readouterr().out
+    assert train("--run", "given", "--epochs", "1", "--steps-per-epoch", str(steps)) == 0
     files = [tmp_path / run / "last.keras" for run in ("fitted", "given")]
     weights = [keras.saving.load_model(file, compile=False).get_weights() for file in files]
     for fitted, given in zip(*weights, strict=True):

@@ -123,8 +123,10 @@ def write_masks(network, files, out, settings, request=Request()):
     problems, warnings : lists of str
         What is wrong with the images that had to be left out, and what may be wrong with others.
     """
-    each = tqdm(files.items(), desc="Predicting", unit="image")
-    return describe_reports({file: write_mask(network, stem, file, out, settings, request) for stem, file in each})
+    reports = {}
+    for stem, file in tqdm(files.items(), desc="Predicting", unit="image"):
+        reports[file] = write_mask(network, stem, file, out, settings, request)
+    return describe_reports(reports)
 
 
 def write_mask(network, stem, file, out, settings, request):
