@@ -24,7 +24,7 @@ from scipy import ndimage
 from segmentation import arguments, devices, geometry
 from segmentation.files import checks, classes, dataset, inventory, scaling, splits, storage
 from segmentation.sources import convert, known
-from segmentation.training import borders
+from segmentation.training import borders, runs
 
 # What the same tissue may look like in another section. Shears and rotations are in degrees, and keep the membranes'
 # look.
@@ -114,6 +114,32 @@ def take_pairs(found, sections, largest=None):
     pixels = [counted[file][page] for _, _, file, page in sections]
     stems = [stem for stem, *_ in sections]
     return Pairs(stems, images, arrays, replace(known, parted=parted), found.scaling, pixels)
+
+
+def read_held_out(run):
+    """The `Pairs` that the network in the folder of a run has held out.
+
+    Raises
+    ------
+    ValueError
+        If that is no folder of a run, or its data are no longer there or have changed.
+    """
+    options = runs.read_arguments(run)
+    if "data" not in options:
+        raise ValueError(f"{run}: is no folder of a run of main.py (there is no run.json in it).")
+    found = dataset.survey(
+        options["data"],
+        keep=True,
+        ignore=options.get("ignore"),
+        objects=options.get("objects", False),
+        rule=options.get("scaling"),
+    )
+    if found.problems:
+        raise ValueError("\n".join(found.problems))
+    fraction = options.get("validation_fraction", checks.FRACTION)
+    folds, fold = options.get("folds"), options.get("fold")
+    _, held_out = splits.split(found, fraction, options.get("group_by"), folds, fold)
+    return take_pairs(found, held_out)
 
 
 def _find_window(size, largest):

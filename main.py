@@ -169,7 +169,9 @@ def load(options, survey, group=devices.ALONE):
         if options.folds and fraction:
             print("With --folds, --validation-fraction does nothing.")
         print(*survey.notes, *(f"Warning: {text}" for text in survey.warnings), sep="\n")
-    training, held_out = split(options, survey)
+    training, held_out = splits.split(
+        survey, options.validation_fraction, options.group_by, options.folds, options.fold
+    )
     scored = splits.thin(survey, held_out)
     if len(scored) < len(held_out) and writes and not options.folds:
         print(f"Of {len(held_out)} held-out sections {len(scored)}, evenly spread, are scored: all of them take long.")
@@ -179,16 +181,6 @@ def load(options, survey, group=devices.ALONE):
         print(*chosen, sep="\n", end="\n" * bool(chosen))
     problems = runs.find_differences(options.run, vars(options), describe_data(*pairs)) if options.resume else []
     return (None, problems) if problems else (pairs, [])
-
-
-def split(options, survey):
-    """Which sections are trained on, and which are held out; with `--folds` all of them, but for a fold."""
-    if not options.folds:
-        return splits.split_sections(survey, options.validation_fraction, options.group_by)
-    if options.fold:
-        return splits.split_folds(survey, options.folds, options.group_by)[options.fold - 1]
-    sections = survey.parts["train"].list_sections()
-    return sections, sections
 
 
 def describe_data(training, held_out):
@@ -498,7 +490,8 @@ def train_fold(options, survey=None, group=devices.ALONE):
     train(options, *pairs, group)
     network, settings, predicted = choose_mask_settings(options, pairs[1])
     draw(options, pairs[1], predicted)
-    every = data.take_pairs(survey, split(options, survey)[1])
+    _, held_out = splits.split_folds(survey, options.folds, options.group_by)[options.fold - 1]
+    every = data.take_pairs(survey, held_out)
     maps = (masks.predict(network, image, turns=options.turns) for image in every.images)
     predicted = (masks.to_mask(probability, settings) for probability in maps)
     close(options, {"held out": score_sections(options, every, predicted)})

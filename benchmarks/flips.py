@@ -15,9 +15,7 @@ import numpy as np
 from tqdm import tqdm
 
 import data
-import main as recipe
 from segmentation import geometry
-from segmentation.files import dataset
 from segmentation.prediction import masks, networks
 from segmentation.scores import tables
 from segmentation.training import runs
@@ -33,21 +31,12 @@ CHOICES = {
 SHOWN = ("accuracy", "iou", "v_rand", "v_info")
 
 
-def read_held_out(run):
-    """The sections that the network of a run has held out: data.Pairs."""
-    options = recipe.parse(["--run", str(run), "--resume"])
-    survey = dataset.survey(
-        options.data, keep=True, ignore=options.ignore, objects=options.objects, rule=options.scaling
-    )
-    return data.take_pairs(survey, recipe.split(options, survey)[1])
-
-
 def compare(run):
     """Of each choice, a dict of scores and seconds of each section that a network of the run has held out."""
     rows = {name: [] for name in CHOICES}
     for place in runs.list_trainings(run):
         network, settings = networks.load_network(place / "model.keras")
-        held_out = read_held_out(place)
+        held_out = data.read_held_out(place)
         predict(network, held_out.images[0][:])  # builds the graph
         for image, label in zip(tqdm(held_out.images, desc=str(place)), held_out.labels, strict=True):
             maps, seconds = predict(network, image[:])

@@ -9,6 +9,8 @@ from segmentation.files import classes, writing
 
 # Okabe and Ito's palette, told apart by colour-blind readers too.
 FOUND, MISSED, EXTRA = "#009E73", "#D55E00", "#56B4E9"
+SEEN = "#0072B2"
+ACROSS = 5  # panels in a row
 LAYER_COLOURS = {
     "Conv2D": "#56B4E9",
     "Conv2DTranspose": "#009E73",
@@ -84,6 +86,33 @@ def draw_overlay(image, label, mask, known):
     figure.legend(
         handles=[Patch(color=colour, label=name) for name, colour in names.items()], loc="outside lower center", ncols=3
     )
+    return figure
+
+
+def draw_places(places):
+    """Figure of places in images, a panel each, with the outlines of what is labelled and of what is seen.
+
+    Parameters
+    ----------
+    places : list of (image, label, mask, title)
+        An image (height, width, channels), about 0 to 1, and its classes, as labelled and as seen.
+    """
+    columns = min(ACROSS, len(places))
+    rows = -(-len(places) // columns)
+    figure = Figure(figsize=(3.2 * columns, 3.6 * rows), layout="constrained")
+    panels = figure.subplots(rows, columns, squeeze=False).ravel()
+    for axes in panels:
+        axes.axis("off")
+    for axes, (image, label, mask, title) in zip(panels, places, strict=False):
+        axes.imshow(_show(image), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+        for picture, colour in ((label, MISSED), (mask, SEEN)):
+            numbers = picture.astype(int)
+            if np.ptp(numbers):
+                axes.contour(numbers, levels=np.unique(numbers)[1:] - 0.5, colors=colour, linewidths=1.2)
+        axes.set_title(title, fontsize=8, wrap=True)
+    names = {"labelled": MISSED, "seen": SEEN}
+    handles = [Patch(color=colour, label=name) for name, colour in names.items()]
+    figure.legend(handles=handles, loc="outside lower center", ncols=2)
     return figure
 
 

@@ -30,6 +30,26 @@ def split_sections(found, fraction, group_by=None):
     return [sections[i] for i in training], [sections[i] for i in held_out]
 
 
+def split(found, fraction, group_by=None, folds=None, fold=None):
+    """The sections of a run: those that are trained on, and those that are held out.
+
+    Parameters
+    ----------
+    found, fraction, group_by
+        As for `split_sections`.
+    folds : int or None
+        How many networks there are, in place of one.
+    fold : int or None
+        The number of one of these, from 1; None for all of them, which train on all sections and hold out all.
+    """
+    if not folds:
+        return split_sections(found, fraction, group_by)
+    if fold:
+        return split_folds(found, folds, group_by)[fold - 1]
+    sections = found.parts["train"].list_sections()
+    return sections, sections
+
+
 def split_folds(found, count, group_by=None):
     """As `split_sections`, `count` times, so that each labelled section is held out once: a list of such pairs.
 
