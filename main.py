@@ -27,7 +27,7 @@ import data
 from segmentation import arguments, devices, extras, geometry
 from segmentation.files import checks, dataset, description, folders, scaling, splits, writing
 from segmentation.prediction import masks, networks
-from segmentation.scores import tables
+from segmentation.scores import calibration, tables
 from segmentation.sources import known
 from segmentation.training import planning, runs
 
@@ -377,8 +377,11 @@ def choose_mask_settings(options, held_out):
     """
     network, _ = networks.load_network(options.run / "model.keras")
     maps = [masks.predict(network, image, turns=options.turns) for image in held_out.images]
-    border = masks.choose_border(held_out.labels, maps, held_out.classes)
-    settings = replace(describe_network(options, held_out), border=border)
+    settings = replace(
+        describe_network(options, held_out),
+        border=masks.choose_border(held_out.labels, maps, held_out.classes),
+        temperature=calibration.fit_temperature(held_out.labels, maps),
+    )
     networks.save_network(network, options.run / "model.keras", settings)
     return network, settings, [masks.to_mask(probability, settings) for probability in maps]
 
@@ -501,7 +504,8 @@ def finish_folds(options, known):
     """What follows the training of all folds: their average, its masks, the scores. Returns these."""
     places = runs.list_trainings(options.run)
     members, settings = zip(*(networks.load_network(place / "model.keras") for place in places), strict=True)
-    settings = replace(settings[0], border=statistics.median_low(one.border for one in settings))
+    border = statistics.median_low(one.border for one in settings)
+    settings = replace(settings[0], border=border, temperature=statistics.median(one.temperature for one in settings))
     networks.save_network(networks.average(members), options.run / "model.keras", settings)
     network, _ = networks.load_network(options.run / "model.keras")
     left_out = write_test_masks(options, network, settings)

@@ -20,6 +20,7 @@ from skimage import color
 from segmentation import arguments, devices, extras
 from segmentation.files import classes, folders, scaling, writing
 from segmentation.prediction import masks, networks, objects, tiling, watershed
+from segmentation.scores import calibration
 
 EXAMPLE = Path(__file__).parents[1] / "data/membrane/test/0.png"
 SHOWN = 1024  # pixels of a picture on the page, at most
@@ -87,7 +88,7 @@ class Predictor:
         for part, inner, outer in tiling.predict_tiles(
             self.network, image, self.settings.turns, scaled=self.settings.scaling
         ):
-            probability[outer] = part[inner]
+            probability[outer] = calibration.calibrate(part[inner], self.settings.temperature)
             if part.ndim == 2:
                 lines[outer] = watershed.find_lines(part, self.settings.border)[inner]
         return probability, lines

@@ -8,7 +8,9 @@ from helpers import SMALL, draw_section, save, shrink_isbi2012
 from PIL import Image
 
 from benchmarks import (
+    calibration,
     fields,
+    flips,
     folds,
     grey,
     isbi2012,
@@ -265,3 +267,19 @@ def test_averages_are_compared_with_their_networks(sections, tmp_path, monkeypat
     assert 0 < float(two["accuracy"]) < 1
     monkeypatch.setattr(folds.recipe, "main", None)  # they are not trained again
     assert folds.main(command) == 0
+
+
+def test_flips_and_calibration_are_measured_on_what_a_run_has_held_out(sections, tmp_path, capsys):
+    run = tmp_path / "run"
+    options = ["--data", str(sections), "--run", str(run), *SMALL, "--epochs", "1", "--depth", "1"]
+    assert folds.recipe.main([*options, "--validation-fraction", "0.4"]) == 0
+    capsys.readouterr()
+    assert flips.main([str(run)]) == 0
+    printed = capsys.readouterr().out
+    assert f"{run}: 4 sections" in printed
+    rows = {line[:14].strip(): line[14:].split() for line in printed.splitlines()[2:]}
+    assert list(rows) == list(flips.CHOICES)
+    assert float(rows["8"][-1]) > float(rows["1"][-1]) > 0
+    assert calibration.main([str(run)]) == 0
+    temperature, before, after = map(float, capsys.readouterr().out.splitlines()[-1].split()[-3:])
+    assert 0.1 <= temperature <= 10 and 0 <= before <= 1 and 0 <= after <= 1

@@ -38,7 +38,7 @@ FOLDERS = {
         "inventory",
     ],
     "sources": ["annotations", "contents", "listing", "layouts", "known", "convert"],
-    "scores": ["pixels", "isbi2012", "objects", "tables", "doubts"],
+    "scores": ["pixels", "isbi2012", "objects", "tables", "doubts", "calibration"],
     "prediction": ["watershed", "networks", "tiling", "objects", "masks"],
     "training": ["planning", "borders", "losses", "batches", "pacing", "runs", "callbacks"],
     "volumes": ["reading", "cluster", "chunks", "objects", "images"],

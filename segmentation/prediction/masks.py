@@ -8,6 +8,7 @@ from tqdm import tqdm
 
 from segmentation.files import classes, folders, images, scaling, writing
 from segmentation.prediction import objects, tiling, watershed
+from segmentation.scores import calibration
 
 
 def predict(network, image, turns="all", tile=None, scaled=scaling.BY_DTYPE):
@@ -44,7 +45,7 @@ def to_mask(probability, settings, threshold=watershed.THRESHOLD):
     probability : float array (height, width) or (height, width, classes) in [0, 1]
     settings : networks.Settings
     threshold : float
-        As for `watershed.mask_cells`; of two classes alone.
+        Of calibrated probabilities, as they are written; else as for `watershed.mask_cells`. Of two classes alone.
 
     Returns
     -------
@@ -52,7 +53,9 @@ def to_mask(probability, settings, threshold=watershed.THRESHOLD):
         Of two classes bool, as from `watershed.mask_cells`; of more uint8, the number of the most probable.
     """
     if probability.ndim == 2:
-        return watershed.mask_cells(probability, settings.border, threshold)
+        return watershed.mask_cells(
+            probability, settings.border, calibration.uncalibrate(threshold, settings.temperature)
+        )
     return probability.argmax(-1).astype(np.uint8)
 
 
@@ -146,7 +149,7 @@ def write_mask(network, stem, file, out, settings, request):
         for part, inner, outer in tiling.predict_tiles(network, page, turns, request.tile, settings.scaling):
             found[i][outer] = to_mask(part, settings, request.threshold)[inner]
             if request.probability:
-                maps[i][outer] = part[inner]
+                maps[i][outer] = calibration.calibrate(part[inner], settings.temperature)
     masks = classes.to_values(found, settings.values)
     (out / stem).parent.mkdir(parents=True, exist_ok=True)
     single, stack = (out / f"{stem}{folders.PREDICTED}{suffix}" for suffix in (".png", ".tif"))

@@ -22,6 +22,7 @@ from tqdm import tqdm
 from segmentation import geometry
 from segmentation.files import classes, scaling
 from segmentation.prediction import masks, networks, tiling, watershed
+from segmentation.scores import calibration
 from segmentation.volumes import cluster, reading
 
 
@@ -268,7 +269,7 @@ def _predict_section(section, job, path, scaled):
     turns = settings.choose_turns(job.flips)
     probability = masks.predict(network, section, turns, tile=max(section.shape), scaled=scaled)
     if job.probability:
-        return probability
+        return calibration.calibrate(probability, settings.temperature)
     return classes.to_values(masks.to_mask(probability, settings, job.threshold), settings.values)
 
 

@@ -1,0 +1,113 @@
+"""Probabilities that mean what they say: a temperature that makes them so, and how far they are off.
+
+Source: Guo et al., "On Calibration of Modern Neural Networks", ICML 2017. There the temperature divides what goes into
+the sigmoid or the softmax; here it does so to probabilities, since those of several turns are averaged before.
+"""
+
+import numpy as np
+from scipy import optimize
+
+from segmentation.files import classes
+
+TEMPERATURES = 0.1, 10.0  # that are tried
+BINS = 15
+MOST_PIXELS = 2**20  # that are looked at
+SMALLEST = 1e-6  # probability, so that its logarithm is finite
+
+
+def calibrate(probability, temperature):
+    """Probabilities at a temperature: above 1 they are less sure, below 1 surer. The most probable class stays.
+
+    Parameters
+    ----------
+    probability : float array (height, width) or (height, width, classes) in [0, 1]
+        Of the higher of two classes, or of each.
+    temperature : float
+
+    Returns
+    -------
+    array like `probability`
+    """
+    if temperature == 1:
+        return probability
+    if probability.ndim == 2:
+        return _to_each(calibrate(_to_each(probability), temperature))
+    power = np.maximum(probability, SMALLEST) ** (1 / temperature)
+    return (power / power.sum(-1, keepdims=True)).astype(probability.dtype)
+
+
+def _to_each(probability):
+    """From the probability of the higher of two classes to those of both, and back."""
+    return np.stack([1 - probability, probability], axis=-1) if probability.ndim == 2 else probability[..., 1]
+
+
+def uncalibrate(threshold, temperature):
+    """The threshold of probabilities that `calibrate` would turn into this one: float in [0, 1]."""
+    odds = (threshold / (1 - threshold)) ** temperature if threshold < 1 else np.inf
+    return float(odds / (1 + odds)) if np.isfinite(odds) else 1.0
+
+
+def fit_temperature(labels, maps):
+    """The temperature at which labels are the most likely, by sections that the network was not trained on.
+
+    Parameters
+    ----------
+    labels : list of arrays (height, width)
+        Classes, as from `classes.classify`.
+    maps : list of float arrays (height, width) or (height, width, classes) in [0, 1]
+
+    Returns
+    -------
+    float
+        1 if nothing is labelled.
+    """
+    numbers, each = _gather(labels, maps)
+    if not len(numbers):
+        return 1.0
+    logarithms = np.log(np.maximum(each, SMALLEST))
+
+    def loss(logarithm):
+        scaled = logarithms / np.exp(logarithm)
+        right = np.take_along_axis(scaled, numbers[:, np.newaxis], axis=1)[:, 0]
+        return float(np.mean(np.logaddexp.reduce(scaled, axis=1) - right))
+
+    found = optimize.minimize_scalar(loss, bounds=np.log(TEMPERATURES), method="bounded")
+    return float(np.exp(found.x))
+
+
+def _gather(labels, maps):
+    """Some labelled pixels of sections, evenly spread: their classes, and the probabilities of each class."""
+    step = max(1, sum(label.size for label in labels) // MOST_PIXELS)
+    numbers, each = [], []
+    for label, probability in zip(labels, maps, strict=True):
+        known = classes.known(label)
+        both = _to_each(probability) if probability.ndim == 2 else probability
+        numbers.append(label[known][::step].astype(int))
+        each.append(both[known][::step])
+    return (np.concatenate(numbers), np.concatenate(each)) if numbers else (np.array([], int), np.zeros((0, 2)))
+
+
+def measure_reliability(labels, maps):
+    """How often masks are right that are so sure.
+
+    Parameters as for `fit_temperature`.
+
+    Returns
+    -------
+    list of (sure, right, share)
+        For each of `BINS` ranges of how sure the network is that holds some pixels: the mean of how sure it is, the
+        share of them that are right, and their share of all.
+    """
+    numbers, each = _gather(labels, maps)
+    sure, right = each.max(1), each.argmax(1) == numbers
+    places = np.minimum((sure * BINS).astype(int), BINS - 1)
+    rows = []
+    for place in np.unique(places):
+        inside = places == place
+        rows.append((float(sure[inside].mean()), float(right[inside].mean()), float(inside.mean())))
+    return rows
+
+
+def expected_error(rows):
+    """The expected calibration error of rows from `measure_reliability`: how far sure and right are apart."""
+    return float(sum(share * abs(sure - right) for sure, right, share in rows))
