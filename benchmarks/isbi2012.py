@@ -209,10 +209,11 @@ def last_rows(rows, name):
 
 def tabulate(rows):
     """A Markdown table: mean and standard deviation over the folds of each recipe."""
-    lines = ["| recipe | folds | " + " | ".join(SCORES) + " |", "|---" * (len(SCORES) + 2) + "|"]
+    shown = [score for score in SCORES if any(row.get(score, "") != "" for row in rows)]  # one came later than rows
+    lines = ["| recipe | folds | " + " | ".join(shown) + " |", "|---" * (len(shown) + 2) + "|"]
     for name in sorted({row["recipe"] for row in rows}):
         last = last_rows(rows, name)
-        columns = [[row[score] for row in last if row.get(score, "") != ""] for score in SCORES]
+        columns = [[row[score] for row in last if row.get(score, "") != ""] for score in shown]
         parts = [
             f"{np.mean(column):.3f}" + f" ± {np.std(column):.3f}" * (len(column) > 1) if column else ""
             for column in columns

@@ -2,6 +2,7 @@
 
 import importlib.util
 import io
+import random
 import socket
 import struct
 import subprocess
@@ -9,7 +10,7 @@ import sys
 import time
 import zipfile
 import zlib
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import keras
@@ -72,9 +73,14 @@ def draw_dataset(folder):
 
 
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A port that nothing listens at, of those that no system hands out by itself, as dask's workers ask for."""
+    ports = list(range(20_000, 32_000))
+    random.SystemRandom().shuffle(ports)  # tests run side by side, and seed other random numbers alike
+    for port in ports:
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise OSError("no port is free")
 
 
 @contextmanager

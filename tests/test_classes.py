@@ -52,7 +52,7 @@ def squares(request, tmp_path):
     return tmp_path / "squares"
 
 
-def test_three_classes_from_files_to_scored_masks(squares, tmp_path, monkeypatch, capsys):
+def test_three_classes_from_files_to_scored_masks(squares, graphs, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert checks.find_problems(dataset.survey(squares), 0.2, 32) == []
     options = ["--steps-per-epoch", "30", "--learning-rate", "0.02"]

@@ -18,7 +18,7 @@ import main
 import predict
 from segmentation.files import dataset, splits
 from segmentation.prediction import masks, networks, tiling
-from segmentation.scores import tables
+from segmentation.scores import calibration, tables
 from segmentation.training import callbacks, runs
 
 OPTIONS = [*SMALL, "--depth", "1", "--folds", "2", "--learning-rate", "0.02"]
@@ -78,8 +78,10 @@ def test_the_folder_of_the_run_is_the_average_of_its_networks(whole, tmp_path):
     maps = [masks.predict(member, pixels) for member in members]
     assert np.abs(maps[0] - maps[1]).max() > 1e-3
     found = main.data.dataset.images.read_array(tmp_path / "a_probability.tif")
-    np.testing.assert_allclose(found, np.mean(maps, axis=0), atol=1e-6)
     network, settings = networks.load_network(whole / "run" / "model.keras")
+    each = [networks.load_network(whole / "run" / f"fold{fold}" / "model.keras")[1].temperature for fold in (1, 2)]
+    assert settings.temperature == pytest.approx(np.mean(each))
+    np.testing.assert_allclose(found, calibration.calibrate(np.mean(maps, axis=0), settings.temperature), atol=1e-6)
     assert settings.border in (0.5, 1)
     assert (tiling.size_multiple(network), tiling.find_halo(network)) == (2, tiling.find_halo(members[0]))
     plain = keras.saving.load_model(whole / "run" / "model.keras").predict_on_batch(pixels[None, :36, :52, None] / 255)
