@@ -146,8 +146,8 @@ def load(options, survey, group=devices.ALONE):
     problems = find_misfit(options) if options.weights and first else []
     if options.batch_size % group.devices:
         problems.append(f"--batch-size {options.batch_size}: cannot be shared evenly by {group.devices} devices.")
-    if options.minutes and (options.scheduler or group.processes > 1):
-        problems.append("--minutes: fits the steps to one process; give --steps-per-epoch.")
+    if options.minutes and (options.scheduler or group.devices > 1):
+        problems.append("--minutes: fits the steps to one device; give --steps-per-epoch.")
     if options.folds and group.processes > 1:
         problems.append("--folds: several processes train one network; leave it out, or take --scheduler.")
     if options.scheduler and not options.folds:
@@ -466,7 +466,7 @@ def train_folds(options, survey, sections, group=devices.ALONE):
     for fold in folds:
         print(f"Fold {fold.fold} of {options.folds}")
         train_fold(fold, survey, group)
-        keras.utils.clear_session()  # or the memory would be that of all
+        devices.forget()  # or the memory would be that of all
 
 
 def prepare(options, training):
@@ -491,13 +491,14 @@ def train_fold(options, survey=None, group=devices.ALONE):
     facts = {**devices.describe_machine(), "trained_on": describe_data(*pairs)}
     runs.open_run(options.run, vars(options) | {"resume": True}, **facts)  # which moves nothing aside
     train(options, *pairs, group)
-    network, settings, predicted = choose_mask_settings(options, pairs[1])
-    draw(options, pairs[1], predicted)
     _, held_out = splits.split_folds(survey, options.folds, options.group_by)[options.fold - 1]
     every = data.take_pairs(survey, held_out)
-    maps = (masks.predict(network, image, turns=options.turns) for image in every.images)
-    predicted = (masks.to_mask(probability, settings) for probability in maps)
-    close(options, {"held out": score_sections(options, every, predicted)})
+    with devices.undistributed():
+        network, settings, predicted = choose_mask_settings(options, pairs[1])
+        draw(options, pairs[1], predicted)
+        maps = (masks.predict(network, image, turns=options.turns) for image in every.images)
+        predicted = (masks.to_mask(probability, settings) for probability in maps)
+        close(options, {"held out": score_sections(options, every, predicted)})
 
 
 def finish_folds(options, known):

@@ -127,6 +127,13 @@ def undistributed():
         keras.distribution.set_distribution(shared)
 
 
+def forget():
+    """Free what Keras holds of networks that are no longer used, but not how work is shared among devices."""
+    shared = keras.distribution.distribution()
+    keras.utils.clear_session()
+    keras.distribution.set_distribution(shared)
+
+
 @contextmanager
 def together(group):
     """For as long as the processes work together; what follows is of this process alone.

@@ -59,4 +59,4 @@ def test_minutes_are_measured_and_refused_for_several_machines(train, tmp_path, 
     assert train("--epochs", "1", "--minutes", "0.1") == 0
     assert "A step takes 0." in capsys.readouterr().out
     assert train("--minutes", "1", "--folds", "2", "--scheduler", "tcp://127.0.0.1:1") == 2
-    assert "--minutes: fits the steps to one process" in capsys.readouterr().err
+    assert "--minutes: fits the steps to one device" in capsys.readouterr().err
