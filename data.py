@@ -122,7 +122,8 @@ def read_held_out(run):
     Raises
     ------
     ValueError
-        If that is no folder of a run, or its data are no longer there or have changed.
+        If that is no folder of a run, or its data are no longer there, or their images are others: of these the network
+        may have seen the labels.
     """
     options = runs.read_arguments(run)
     if "data" not in options:
@@ -138,7 +139,11 @@ def read_held_out(run):
         raise ValueError("\n".join(found.problems))
     fraction = options.get("validation_fraction", checks.FRACTION)
     folds, fold = options.get("folds"), options.get("fold")
-    _, held_out = splits.split(found, fraction, options.get("group_by"), folds, fold)
+    training, held_out = splits.split(found, fraction, options.get("group_by"), folds, fold)
+    stems = [[stem for stem, *_ in sections] for sections in (training, splits.thin(found, held_out))]
+    begun = runs.read_summary(run).get("trained_on", {}).get("sections")
+    if begun and begun != splits.describe(*stems):
+        raise ValueError(f"{options['data']}: its images are no longer those that the run in {run} had; train again.")
     return take_pairs(found, held_out)
 
 

@@ -11,7 +11,6 @@ The run is kept in runs/<name of the data folder>/; the masks are written beside
 
 import argparse
 import ast
-import hashlib
 import importlib
 import math
 import statistics
@@ -186,12 +185,11 @@ def load(options, survey, group=devices.ALONE):
 def describe_data(training, held_out):
     """What a run has to find again in its data to be resumed: dict of str."""
     known = training.classes
-    stems = hashlib.sha256("\n".join([*training.stems, "", *held_out.stems]).encode()).hexdigest()
     return {
         "classes": ", ".join(map(str, known.values)),
         "channels": str(training.images[0].shape[-1]),
         "grey values": scaling.describe(training.scaling),
-        "sections": f"{len(training.stems)} trained on, {len(held_out.stems)} held out ({stems[:8]})",
+        "sections": splits.describe(training.stems, held_out.stems),
     }
 
 

@@ -130,5 +130,9 @@ def test_the_command_writes_a_table_and_a_picture(graphs, tmp_path, capsys):
     assert "  1  5, rows " in printed and f"{len(rows)} places in 1 labels" in printed
     with Image.open(tmp_path / "run" / "doubtful_labels.png") as picture:
         assert picture.width > 300
+    (tmp_path / "data/train/image/0.png").unlink()
+    (tmp_path / "data/train/label/0.png").unlink()
+    assert evaluate.main(["labels", str(tmp_path / "run")]) == 2
+    assert "data: its images are no longer those that the run in" in capsys.readouterr().err
     assert evaluate.main(["labels", str(tmp_path / "none")]) == 2
     assert "none: is no folder of a run" in capsys.readouterr().err

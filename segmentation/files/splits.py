@@ -1,5 +1,6 @@
 """Which sections are trained on, and which are held out: a block, a part of their own, whole groups, or each once."""
 
+import hashlib
 import math
 import re
 
@@ -101,6 +102,12 @@ def list_folds(stems, count, group_by=None, place="train/image"):
     for group in sorted(groups.values(), key=len, reverse=True):  # the largest first, each to the smallest part
         min(parts, key=len).extend(group)
     return parts
+
+
+def describe(training, held_out):
+    """Sections that are trained on and held out, by their stems, as text that differs where any of them does."""
+    digest = hashlib.sha256("\n".join([*training, "", *held_out]).encode()).hexdigest()
+    return f"{len(training)} trained on, {len(held_out)} held out ({digest[:8]})"
 
 
 def thin(found, sections):
