@@ -1,4 +1,4 @@
-"""Flips and quarter turns of an image, and how an image is cut into tiles. NumPy alone."""
+"""Flips, turns and other transforms of an image, and how an image is cut into tiles. NumPy alone."""
 
 import itertools
 import math
@@ -18,6 +18,31 @@ def turn_back(image, k):
     """Undo `turn`."""
     image = np.rot90(image, -(k % 4))
     return image[:, ::-1] if k >= 4 else image
+
+
+def find_matrix(transform, size):
+    """The matrix of a transform of Keras's ImageDataGenerator.
+
+    Parameters
+    ----------
+    transform : dict
+        As from `ImageDataGenerator.get_random_transform`, which names its shifts by the other axis: `tx` is along x.
+    size : tuple (height, width)
+
+    Returns
+    -------
+    float64 array (2, 3)
+        By which (x, y, 1) in the moved image becomes (x, y) in the image, in pixels.
+    """
+    theta, shear = np.deg2rad([transform["theta"], transform["shear"]])
+    rotation = np.array([[np.cos(theta), -np.sin(theta)], [np.sin(theta), np.cos(theta)]])
+    shearing = np.array([[1, -np.sin(shear)], [0, np.cos(shear)]])
+    zoom = np.diag([transform["zx"], transform["zy"]])
+    flip = np.diag([-1 if transform[f"flip_{axis}"] else 1 for axis in ("horizontal", "vertical")])
+    linear = rotation @ shearing @ zoom @ flip
+    centre = (np.array(size[::-1]) - 1) / 2
+    shift = rotation @ [transform["tx"], transform["ty"]]
+    return np.column_stack([linear, centre + shift - linear @ centre])
 
 
 def round_up(number, multiple):

@@ -1,9 +1,13 @@
+import cv2
 import keras
 import numpy as np
 import pytest
 from helpers import REPOSITORY, draw_section
+from keras._tf_keras.keras.preprocessing.image import ImageDataGenerator
+from scipy import ndimage
 
 import data
+from segmentation import geometry
 from segmentation.files import dataset, splits
 from segmentation.training import batches
 
@@ -43,7 +47,7 @@ def test_augment_leaves_numpys_global_state_alone():
 
 
 def test_variations_can_be_left_out(monkeypatch):
-    monkeypatch.setattr(data, "draw_transform", lambda generator, shape, rng: {})
+    monkeypatch.setattr(data, "make_generator", ImageDataGenerator)
     image, label = coded_pair()
     still, still_label = data.augment(
         image, label, np.random.default_rng(0), data.Augmentation(turns="none", grey=False)
@@ -53,6 +57,28 @@ def test_variations_can_be_left_out(monkeypatch):
     assert not np.array_equal(
         data.augment(image, label, np.random.default_rng(0), data.Augmentation(turns="none"))[0], image
     )
+
+
+@pytest.mark.parametrize("channels", [1, 3, 6])
+@pytest.mark.parametrize("fill_mode", ["reflect", "nearest", "constant"])
+def test_transforms_are_those_of_keras(fill_mode, channels):
+    ranges = {"rotation_range": 30, "shear_range": 20, "zoom_range": 0.3}
+    ranges |= {"width_shift_range": 0.2, "height_shift_range": 9, "horizontal_flip": True, "vertical_flip": True}
+    smooth = ImageDataGenerator(**ranges, fill_mode=fill_mode, interpolation_order=1)
+    nearest = ImageDataGenerator(**ranges, fill_mode=fill_mode, interpolation_order=0)
+    rng = np.random.default_rng(0)
+    array = ndimage.gaussian_filter(rng.random((60, 60, channels), "float32"), (2, 2, 0))
+    label = (array > np.median(array)).astype("float32")
+    for _ in range(10):
+        drawn = data.draw_transform(smooth, array.shape, rng)
+        matrix = geometry.find_matrix(drawn, (60, 60))
+        moved = data.transform(array, matrix, cv2.INTER_LINEAR, fill_mode)
+        moved_label = data.transform(label, matrix, cv2.INTER_NEAREST, fill_mode)
+        assert moved.shape == array.shape and moved.dtype == np.float32
+        differs = np.abs(moved - smooth.apply_transform(array, drawn)) > 1e-5 * np.ptp(array)
+        # A constant begins in SciPy with the last pixel, in OpenCV half a pixel beyond.
+        assert differs.mean() < (0.05 if fill_mode == "constant" else 1e-3)
+        assert (moved_label != nearest.apply_transform(label, drawn)).mean() < 0.02
 
 
 def test_elastic_deformation_moves_image_and_label_alike_by_so_many_pixels():
