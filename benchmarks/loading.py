@@ -25,8 +25,8 @@ from segmentation.training import batches
 class OneBatch(keras.utils.PyDataset):
     """The first batch of some crops, again and again; others are made, for nothing, by `threads`, if there are any."""
 
-    def __init__(self, crops, threads=None):
-        super().__init__(workers=batches.WORKERS)
+    def __init__(self, crops, workers, threads=None):
+        super().__init__(workers=workers)
         self.crops, self.threads, self.batch = crops, threads, crops[0]
 
     def __len__(self):
@@ -36,6 +36,38 @@ class OneBatch(keras.utils.PyDataset):
         if self.threads:
             self.threads.submit(self.crops.__getitem__, index)
         return self.batch
+
+
+def count_crops(crops, workers, batches):
+    """How many crops so many threads make a second, by so many batches."""
+    with ThreadPoolExecutor(workers) as threads:
+        started = time.perf_counter()
+        made = sum(len(images) for images, *_ in threads.map(crops.__getitem__, range(batches)))
+    return made / (time.perf_counter() - started)
+
+
+def time_sources(network, crops, workers, turns):
+    """Seconds a step in each turn, by source: dict of lists."""
+    with ThreadPoolExecutor(workers) as threads:
+        sources = {
+            "augmented crops": batches.Batches(crops, workers),
+            "one batch, loading beside it": OneBatch(crops, workers, threads),
+            "one batch": OneBatch(crops, workers),
+        }
+        seconds = {name: [] for name in sources}
+        for turn in range(turns + 1):
+            for name, source in sources.items():
+                started = time.perf_counter()
+                network.fit(source, verbose=0, shuffle=False)
+                if turn:  # the first compiles
+                    seconds[name].append((time.perf_counter() - started) / len(crops))
+    return seconds
+
+
+def find_shares(seconds):
+    """The shares of a step that waits for data, and that loading takes from the network's processor cores."""
+    loading, beside, bare = map(np.median, seconds.values())
+    return (loading - beside) / loading, (beside - bare) / loading
 
 
 def main(argv=None):
@@ -51,30 +83,15 @@ def main(argv=None):
     pairs = data.read_pairs(arguments.data / "train")
     crops = data.Crops(pairs.images, pairs.labels, crop=arguments.crop, batch_size=4, steps=arguments.steps)
     for workers in (1, batches.WORKERS):
-        with ThreadPoolExecutor(workers) as threads:
-            start = time.perf_counter()
-            made = sum(len(images) for images, *_ in threads.map(crops.__getitem__, range(5 * arguments.steps)))
-        print(f"{workers} threads make {made / (time.perf_counter() - start):.0f} crops a second")
+        print(f"{workers} threads make {count_crops(crops, workers, 5 * arguments.steps):.0f} crops a second")
     network = unet(width=arguments.width)
     network.compile("adam", "binary_crossentropy")
-    beside = OneBatch(crops, ThreadPoolExecutor(batches.WORKERS))
-    sources = {
-        "augmented crops": batches.Batches(crops),
-        "one batch, loading beside it": beside,
-        "one batch": OneBatch(crops),
-    }
-    seconds = {name: [] for name in sources}
-    for turn in range(arguments.turns + 1):
-        for name, source in sources.items():
-            start = time.perf_counter()
-            network.fit(source, verbose=0, shuffle=False)
-            if turn:  # the first compiles
-                seconds[name].append((time.perf_counter() - start) / arguments.steps)
+    seconds = time_sources(network, crops, batches.WORKERS, arguments.turns)
     for name, values in seconds.items():
         print(f"{name}: {np.median(values):.4f} s a step ({min(values):.4f} to {max(values):.4f})")
-    loading, beside, bare = (np.median(values) for values in seconds.values())
-    print(f"share of a step that waits for data: {(loading - beside) / loading:.1%}")
-    print(f"share that loading takes from the network's cores: {(beside - bare) / loading:.1%}")
+    waiting, taken = find_shares(seconds)
+    print(f"share of a step that waits for data: {waiting:.1%}")
+    print(f"share that loading takes from the network's cores: {taken:.1%}")
     return 0
 
 

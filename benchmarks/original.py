@@ -68,10 +68,16 @@ class Pairs(keras.utils.PyDataset):
     images : list of float32 arrays (height, width, 1) in [0, 1]
     labels : list of bool arrays (height, width)
     steps, seed : int
+    workers : int
+        Threads that make batches.
+
+    `epoch` is to be set where there are several.
     """
 
-    def __init__(self, images, labels, steps, seed=0):
-        super().__init__(workers=2)
+    epoch = 0
+
+    def __init__(self, images, labels, steps, seed=0, workers=2):
+        super().__init__(workers=workers)
         self.images = [shrink(image[..., 0]) for image in images]
         self.labels = [shrink(label.astype("float32")) for label in labels]
         self.steps, self.seed = steps, seed
@@ -80,7 +86,7 @@ class Pairs(keras.utils.PyDataset):
         return self.steps
 
     def __getitem__(self, index):
-        rng = np.random.default_rng((self.seed, index))
+        rng = np.random.default_rng((self.seed, index + self.epoch * self.steps))
         images, labels = [], []
         for i in rng.integers(len(self.images), size=BATCH_SIZE):
             transform = data.draw_transform(GENERATOR, self.images[i].shape, rng)
