@@ -230,15 +230,15 @@ def build(options, channels, classes):
 
 def compile_network(network, options, known):
     """Choose loss, optimiser and metrics; all are written to history.csv. `known` are the classes of the labels."""
-    from segmentation.training import losses
+    from segmentation.training import losses, metrics
 
     classes, rare = network.output_shape[-1], known.order[0]
     loss = losses.find_loss(options.loss, classes)
     accuracy = keras.metrics.BinaryAccuracy("accuracy", dtype="float32")
-    iou = keras.metrics.BinaryIoU([rare], name=f"{known.names[rare]}_iou", dtype="float32")
+    iou = metrics.IoU(2, [rare], name=f"{known.names[rare]}_iou", dtype="float32")
     if classes > 1:
         accuracy = keras.metrics.SparseCategoricalAccuracy("accuracy", dtype="float32")
-        iou = keras.metrics.MeanIoU(classes, "mean_iou", dtype="float32", sparse_y_pred=False)
+        iou = metrics.IoU(classes, list(range(classes)), name="mean_iou", dtype="float32")
     steps = options.epochs * options.steps_per_epoch
     rate = keras.optimizers.schedules.CosineDecay(options.learning_rate, steps)
     network.compile(optimizer=keras.optimizers.Adam(rate), loss=loss, weighted_metrics=[accuracy, iou])

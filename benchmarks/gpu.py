@@ -167,8 +167,9 @@ def time_loading(options):
         made = loading.count_crops(crops, workers, batches=10 * workers)
         keep_network(f"crops a second of {workers} threads", "", "", f"{made:.0f}")
         for width, network in networks.items():
-            waiting, _ = loading.find_shares(loading.time_sources(network, crops, workers, options.turns))
+            waiting, taken = loading.find_shares(loading.time_sources(network, crops, workers, options.turns))
             keep_network(f"waits for {workers} threads", width, "bfloat16", f"{waiting:.3f}")
+            keep_network(f"is lost to {workers} threads", width, "bfloat16", f"{waiting + taken:.3f}")
 
 
 def time_predictions(options):
@@ -252,9 +253,9 @@ def main(argv=None):
         QUESTIONS[options.only](options)
         return 0
     argv = sys.argv[1:] if argv is None else argv
-    asked = [("steps", backend) for backend in BACKENDS]
-    asked += [("plain", "torch")] * ("torch" in BACKENDS)
+    asked = [("steps", BACKENDS[0])] + [("plain", "torch")] * ("torch" in BACKENDS)
     asked += [(question, BACKENDS[0]) for question in ("schedule", "loading", "predictions")]
+    asked += [("steps", backend) for backend in BACKENDS[1:]]
     for question, backend in asked:
         if question != "schedule" or options.isbi2012:
             ask(question, backend, argv)

@@ -1,3 +1,4 @@
+import subprocess
 from types import SimpleNamespace
 
 import keras
@@ -12,6 +13,7 @@ from benchmarks import (
     fields,
     flips,
     folds,
+    gpu,
     grey,
     isbi2012,
     kept,
@@ -180,6 +182,54 @@ def test_waiting_for_data_is_told_from_sharing_cores(sections, capsys):
     assert "1 threads make " in printed
     assert "share of a step that waits for data: " in printed
     assert "share that loading takes from the network's cores: " in printed
+
+
+def test_questions_for_a_gpu_are_answered_wherever_keras_computes(sections, tiny_original, monkeypatch, tmp_path):
+    monkeypatch.setattr(gpu, "ROWS", tmp_path / "gpu.csv")
+    monkeypatch.setattr(gpu, "OUTSIDE", 8)
+    small = ["--widths", "2", "--side", "32", "--batch-size", "2", "--seconds", "0.01", "--pixels", "32"]
+    small += ["--turns", "1", "--threads", "2", "--steps", "1", "--original-width", "2", "--data", str(sections)]
+    for question in ("steps", "loading", "predictions", "schedule"):
+        assert gpu.main([*small, "--isbi2012", str(sections), "--only", question]) == 0
+    rows = {(row["question"], row["precision"]): row["value"] for row in kept.read_rows(gpu.ROWS)}
+    assert float(rows["seconds a step", "bfloat16"]) > 0 and float(rows["seconds a step", "float32"]) > 0
+    assert float(rows["crops a second of 2 threads", ""]) > 0
+    assert -1 < float(rows["is lost to 2 threads", "bfloat16"]) < 1
+    assert float(rows["megapixels a second, turns all", "bfloat16"]) >= 0
+    assert "held out" in rows["zhixuhao/unet, accuracy after epoch 5", "float32"]
+    gpu.keep(device="d", backend="b", question="q", value=1)
+    gpu.keep(device="d", backend="b", question="q", value=2)
+    assert [row["value"] for row in kept.read_rows(gpu.ROWS) if row["device"] == "d"] == ["2"]
+
+
+def test_a_gpu_is_asked_in_processes_of_their_own_and_goes_on_after_one_that_fails(monkeypatch, capsys):
+    asked = []
+
+    def run(command, env, **options):
+        asked.append((command[-1], env["KERAS_BACKEND"]))
+        if command[-1] == "plain":
+            raise subprocess.TimeoutExpired(command, 1)
+        return SimpleNamespace(returncode=1, stderr="no memory")
+
+    monkeypatch.setattr(gpu.subprocess, "run", run)
+    monkeypatch.setattr(gpu, "BACKENDS", ["jax", "torch"])
+    assert gpu.main([]) == 0
+    once = [("plain", "torch"), ("loading", "jax"), ("predictions", "jax")]
+    assert asked == [("steps", "jax"), *once, ("steps", "torch")]
+    printed = capsys.readouterr().err
+    assert "steps, jax: failed: no memory" in printed and "plain, torch: stopped after 240 seconds." in printed
+
+
+def test_the_plain_network_is_that_of_model_py():
+    torch = pytest.importorskip("torch")
+    from benchmarks import plain
+
+    for width in 2, 12:
+        network = plain.UNet(width)
+        moving = sum(part.running_mean.numel() * 2 for part in network.modules() if hasattr(part, "running_mean"))
+        parameters = sum(part.numel() for part in network.parameters())
+        assert parameters + moving == unet(width=width).count_params()
+        assert network(torch.zeros(1, 1, 32, 48)).shape == (1, 1, 32, 48)
 
 
 def test_runtimes_are_timed_in_turns(capsys):
