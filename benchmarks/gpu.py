@@ -27,6 +27,7 @@ COLUMNS = ("device", "backend", "question", "width", "precision", "value")
 KEY = COLUMNS[:-1]
 BACKENDS = [name for name in ("tensorflow", "jax", "torch") if importlib.util.find_spec(name)]
 OUTSIDE = 24  # the first sections, on which the schedule of zhixuhao/unet trains; the others are held out
+STEPS = 10  # a turn of what waits for data
 LIMIT = 240  # seconds that a process may take
 
 
@@ -161,7 +162,7 @@ def time_loading(options):
     from benchmarks import loading
 
     pairs = data.read_pairs(options.data / "train")
-    crops = data.Crops(pairs.images, pairs.labels, crop=options.side, batch_size=options.batch_size, steps=10)
+    crops = data.Crops(pairs.images, pairs.labels, crop=options.side, batch_size=options.batch_size, steps=STEPS)
     networks = {width: build(width, "bfloat16") for width in options.widths}
     for workers in options.threads:
         made = loading.count_crops(crops, workers, batches=10 * workers)

@@ -1,4 +1,5 @@
 import subprocess
+import time
 from types import SimpleNamespace
 
 import keras
@@ -187,19 +188,32 @@ def test_waiting_for_data_is_told_from_sharing_cores(sections, capsys):
 def test_questions_for_a_gpu_are_answered_wherever_keras_computes(sections, tiny_original, monkeypatch, tmp_path):
     monkeypatch.setattr(gpu, "ROWS", tmp_path / "gpu.csv")
     monkeypatch.setattr(gpu, "OUTSIDE", 8)
-    small = ["--widths", "2", "--side", "32", "--batch-size", "2", "--seconds", "0.01", "--pixels", "32"]
+    monkeypatch.setattr(gpu, "measure", lambda run, seconds: run(1) or 0.5)
+    monkeypatch.setattr(gpu, "STEPS", 1)
+    small = ["--widths", "2", "--side", "32", "--batch-size", "2", "--pixels", "32"]
     small += ["--turns", "1", "--threads", "2", "--steps", "1", "--original-width", "2", "--data", str(sections)]
     for question in ("steps", "loading", "predictions", "schedule"):
         assert gpu.main([*small, "--isbi2012", str(sections), "--only", question]) == 0
     rows = {(row["question"], row["precision"]): row["value"] for row in kept.read_rows(gpu.ROWS)}
-    assert float(rows["seconds a step", "bfloat16"]) > 0 and float(rows["seconds a step", "float32"]) > 0
+    assert rows["seconds a step", "bfloat16"] == rows["seconds a step", "float32"] == "0.50000"
     assert float(rows["crops a second of 2 threads", ""]) > 0
     assert -1 < float(rows["is lost to 2 threads", "bfloat16"]) < 1
-    assert float(rows["megapixels a second, turns all", "bfloat16"]) >= 0
+    assert rows["megapixels a second, turns all", "bfloat16"] == "0.0"
     assert "held out" in rows["zhixuhao/unet, accuracy after epoch 5", "float32"]
     gpu.keep(device="d", backend="b", question="q", value=1)
     gpu.keep(device="d", backend="b", question="q", value=2)
     assert [row["value"] for row in kept.read_rows(gpu.ROWS) if row["device"] == "d"] == ["2"]
+
+
+def test_the_seconds_of_a_step_leave_out_the_first_ones():
+    steps = []
+
+    def run(count):
+        steps.append(count)
+        time.sleep(0.3 if len(steps) == 1 else 0.002 * count)
+
+    assert 0.002 <= gpu.measure(run, seconds=0.02) < 0.01
+    assert steps[:2] == [3, 10] and len(set(steps[2:])) == 1 and 5 <= steps[2] <= 10
 
 
 def test_a_gpu_is_asked_in_processes_of_their_own_and_goes_on_after_one_that_fails(monkeypatch, capsys):
