@@ -28,7 +28,7 @@ from segmentation.files import checks, dataset, description, folders, scaling, s
 from segmentation.prediction import masks, networks
 from segmentation.scores import calibration, tables
 from segmentation.sources import known
-from segmentation.training import planning, runs
+from segmentation.training import planning, report, runs
 
 keras = lazy_loader.load("keras")  # and what imports it where it is used: Keras takes seconds to start
 
@@ -370,8 +370,8 @@ def choose_mask_settings(options, held_out):
     -------
     network : keras.Model
     settings : networks.Settings
-    predicted : list of arrays
-        The masks of the held-out sections.
+    maps : list of arrays
+        The probabilities of the held-out sections.
     """
     network, _ = networks.load_network(options.run / "model.keras")
     maps = [masks.predict(network, image, turns=options.turns) for image in held_out.images]
@@ -381,7 +381,7 @@ def choose_mask_settings(options, held_out):
         temperature=calibration.fit_temperature(held_out.labels, maps),
     )
     networks.save_network(network, options.run / "model.keras", settings)
-    return network, settings, [masks.to_mask(probability, settings) for probability in maps]
+    return network, settings, maps
 
 
 def write_test_masks(options, network, settings):
@@ -396,11 +396,16 @@ def write_test_masks(options, network, settings):
     return problems
 
 
-def score_sections(options, held_out, predicted):
-    """Write the scores of each held-out section to RUN/scores.csv; returns their means."""
-    pairs = zip(held_out.stems, held_out.labels, predicted, strict=True)
-    rows = {stem: tables.score_mask(label, mask, held_out.classes) for stem, label, mask in pairs}
+def score_sections(options, held_out, maps, settings):
+    """Write the scores of each held-out section, and what the report shows of it; returns their means."""
+    rows, shown = {}, report.Sections(held_out.classes, settings.temperature)
+    sections = zip(held_out.stems, held_out.images, held_out.labels, maps, strict=True)
+    for stem, image, label, probability in sections:
+        mask = masks.to_mask(probability, settings)
+        rows[stem] = tables.score_mask(label, mask, held_out.classes)
+        shown.add(stem, image, label, probability, mask, rows[stem])
     tables.write_scores(options.run / tables.SCORES, rows)
+    shown.write(options.run)
     return tables.mean_scores(rows.values())
 
 
@@ -413,24 +418,25 @@ def score_test_masks(options, known):
     return {"test": tables.mean_scores(rows.values())}
 
 
-def draw(options, held_out, predicted):
+def draw(options, held_out, maps, settings):
     """Draw the curves, and the overlay of the first held-out section."""
     from segmentation import figures  # here, since matplotlib takes half a second to start
 
     history = runs.read_history(options.run / "history.csv")
     figures.save(figures.draw_curves(history), options.run / "curves.png")
-    overlay = figures.draw_overlay(held_out.images[0], held_out.labels[0], predicted[0], held_out.classes)
+    mask = masks.to_mask(maps[0], settings)
+    overlay = figures.draw_overlay(held_out.images[0], held_out.labels[0], mask, held_out.classes)
     figures.save(overlay, options.run / "overlay.png")
 
 
 def finish(options, held_out):
     """What follows a training: masks, scores, pictures. Returns the scores."""
-    network, settings, predicted = choose_mask_settings(options, held_out)
+    network, settings, maps = choose_mask_settings(options, held_out)
     left_out = write_test_masks(options, network, settings)
-    scores = {"held out": score_sections(options, held_out, predicted)}
+    scores = {"held out": score_sections(options, held_out, maps, settings)}
     if not left_out:  # or some would have no mask of this run
         scores |= score_test_masks(options, held_out.classes)
-    draw(options, held_out, predicted)
+    draw(options, held_out, maps, settings)
     close(options, scores)
     return scores
 
@@ -440,6 +446,7 @@ def close(options, scores):
     trained = runs.list_trainings(options.run)
     seconds = sum(row["seconds"] for folder in trained for row in runs.read_history(folder / "history.csv"))
     runs.close_run(options.run, vars(options), **devices.describe_machine(), seconds=seconds, scores=scores)
+    report.write(options.run)
 
 
 def train_folds(options, survey, sections, group=devices.ALONE):
@@ -492,11 +499,10 @@ def train_fold(options, survey=None, group=devices.ALONE):
     _, held_out = splits.split_folds(survey, options.folds, options.group_by)[options.fold - 1]
     every = data.take_pairs(survey, held_out)
     with devices.undistributed():
-        network, settings, predicted = choose_mask_settings(options, pairs[1])
-        draw(options, pairs[1], predicted)
+        network, settings, maps = choose_mask_settings(options, pairs[1])
+        draw(options, pairs[1], maps, settings)
         maps = (masks.predict(network, image, turns=options.turns) for image in every.images)
-        predicted = (masks.to_mask(probability, settings) for probability in maps)
-        close(options, {"held out": score_sections(options, every, predicted)})
+        close(options, {"held out": score_sections(options, every, maps, settings)})
 
 
 def finish_folds(options, known):
@@ -553,6 +559,7 @@ def run(options):
     images, out = dataset.find_places(options.data, "test")[0], choose_out(options)
     where = f"Masks are in {out}, the" if images.is_dir() else "The"
     print(f"{where} network and its record in {options.run}.")
+    print(f"Look at {options.run / report.REPORT}.")
     return 0
 
 
@@ -567,6 +574,8 @@ def main(argv=None):
         return 2
     except KeyboardInterrupt:
         print(f"\nStopped. {runs.describe_state(options.run)}", file=sys.stderr)
+        if written := report.write(options.run):
+            print(f"Look at {written}.", file=sys.stderr)
         return 130
     except OSError as error:
         reason = f"{error.filename or options.run}: {error.strerror}."

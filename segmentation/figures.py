@@ -183,6 +183,28 @@ def draw_comparison(histories):
     return figure
 
 
+def draw_reliability(rows):
+    """Figure of how often masks are right that are so sure, before and after calibration.
+
+    Parameters
+    ----------
+    rows : dict of str to list
+        As from `calibration.measure_reliability`, by "before" and "after".
+    """
+    figure = Figure(figsize=(5, 4), layout="constrained")
+    axes = figure.subplots()
+    axes.plot([0, 1], [0, 1], color="#BBBBBB", linestyle=":")
+    for (name, values), colour in zip(rows.items(), ("#999999", SEEN), strict=True):
+        sure, right, _ = zip(*values, strict=True) if values else ((), (), ())
+        axes.plot(sure, right, "o-", color=colour, label=f"{name} calibration")
+    lowest = min((min(row[:2]) for values in rows.values() for row in values), default=0)
+    axes.set(xlabel="how sure the network is", ylabel="share that is right")
+    axes.set(xlim=(lowest - 0.02, 1.02), ylim=(lowest - 0.02, 1.02))
+    axes.grid(alpha=0.3)
+    axes.legend(loc="upper left")
+    return figure
+
+
 def draw_sizes(areas):
     """Figure of the sizes of objects: a histogram of their areas in pixels, on a logarithmic axis."""
     figure = Figure(figsize=(7, 3.5), layout="constrained")

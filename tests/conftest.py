@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import shutil
 from pathlib import Path
 
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # as `devices.start` does, which is too late for tests
@@ -30,7 +31,19 @@ os.environ["KERAS_BACKEND"] = keras.backend.backend()
 
 
 def pytest_addoption(parser):
-    parser.addoption("--screenshot", help="where test_app.py keeps a picture of the page")
+    parser.addoption("--screenshot", help="where test_app.py and test_report.py keep a picture of their page")
+
+
+@pytest.fixture(scope="module")
+def browser():
+    playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    if not chromium:
+        pytest.skip("Chromium is not installed")
+    with playwright.sync_playwright() as player:
+        running = player.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        yield running
+        running.close()
 
 
 @pytest.fixture

@@ -1,5 +1,4 @@
 import io
-import shutil
 import time
 import zipfile
 from pathlib import Path
@@ -130,18 +129,6 @@ def address(model_file):
     """Where the page is served."""
     with serve_app("--model", str(model_file)) as served:
         yield served
-
-
-@pytest.fixture(scope="module")
-def browser():
-    playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
-    if not chromium:
-        pytest.skip("Chromium is not installed")
-    with playwright.sync_playwright() as player:
-        running = player.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        yield running
-        running.close()
 
 
 def open_page(browser, address):

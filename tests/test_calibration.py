@@ -61,6 +61,15 @@ def test_pixels_that_are_not_labelled_do_not_count():
     assert calibration.fit_temperature([], []) == 1
 
 
+def test_the_reliability_of_parts_together_is_that_of_the_whole():
+    label, said = draw_pixels(2.0, 2, seed=3)
+    parts = [(label[:20], said[:20]), (label[20:], said[20:])]
+    rows = [(calibration.measure_reliability([part], [maps]), part.size) for part, maps in parts]
+    expected = calibration.measure_reliability([label], [said])
+    np.testing.assert_allclose(calibration.pool(rows), expected, rtol=1e-6)
+    assert calibration.pool([]) == []
+
+
 def test_reliability_by_hand():
     label = np.array([[1, 1, 1, 0]], bool)
     said = np.array([[0.9, 0.9, 0.9, 0.9]])

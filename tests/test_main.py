@@ -34,6 +34,7 @@ def test_a_run_leaves_masks_scores_and_pictures(train, cells, graphs, tmp_path, 
             assert set(np.unique(mask)) <= {0, 255}
     run = tmp_path / "runs" / "cells"
     names = {"model.keras", "last.keras", "history.csv", "run.json", "scores.csv", "curves.png", "overlay.png"}
+    names |= {"held_out.json", "report.html"}
     assert {file.name for file in run.iterdir()} == names
     rows = runs.read_history(run / "history.csv")
     assert [row["epoch"] for row in rows] == [1, 2]
@@ -48,6 +49,7 @@ def test_a_run_leaves_masks_scores_and_pictures(train, cells, graphs, tmp_path, 
     assert "held out: s12" in printed
     assert f"{summary['scores']['test']['accuracy']:.4f}" in printed
     assert f"{summary['scores']['test']['constant']:.4f}" in printed
+    assert printed.endswith("Look at runs/cells/report.html.\n")
 
 
 def stop_after(epoch):
@@ -67,7 +69,9 @@ def test_ctrl_c_and_resume_end_like_an_undisturbed_run(train, graphs, tmp_path, 
     with monkeypatch.context() as patched:
         patched.setattr(callbacks, "Checkpoint", stop_after(1))
         assert train("--run", "broken", *options) == 130
-    assert "Stopped. 1 epochs are kept in broken; --resume" in capsys.readouterr().err
+    printed = capsys.readouterr().err
+    assert "Stopped. 1 epochs are kept in broken; --resume" in printed
+    assert printed.endswith("Look at broken/report.html.\n")
     keras.saving.load_model(tmp_path / "broken" / "model.keras")
     assert len(runs.read_history(tmp_path / "broken" / "history.csv")) == 1
     assert train("--run", "broken", "--resume") == 0

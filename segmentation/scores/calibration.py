@@ -108,6 +108,29 @@ def measure_reliability(labels, maps):
     return rows
 
 
+def pool(parts):
+    """The reliability of several sections as one.
+
+    Parameters
+    ----------
+    parts : list of (rows, pixels)
+        Rows as from `measure_reliability`, and how many pixels these were measured on.
+
+    Returns
+    -------
+    list of (sure, right, share)
+    """
+    every = np.array([(sure, right, share * pixels) for rows, pixels in parts for sure, right, share in rows])
+    if not len(every):
+        return []
+    places = np.minimum((every[:, 0] * BINS).astype(int), BINS - 1)
+    ranges = [every[places == place] for place in np.unique(places)]
+    return [
+        (*map(float, np.average(rows[:, :2], axis=0, weights=rows[:, 2])), float(rows[:, 2].sum() / every[:, 2].sum()))
+        for rows in ranges
+    ]
+
+
 def expected_error(rows):
     """The expected calibration error of rows from `measure_reliability`: how far sure and right are apart."""
     return float(sum(share * abs(sure - right) for sure, right, share in rows))
