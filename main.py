@@ -235,10 +235,9 @@ def compile_network(network, options, known):
     classes, rare = network.output_shape[-1], known.order[0]
     loss = losses.find_loss(options.loss, classes)
     accuracy = keras.metrics.BinaryAccuracy("accuracy", dtype="float32")
-    iou = metrics.IoU(2, [rare], name=f"{known.names[rare]}_iou", dtype="float32")
     if classes > 1:
         accuracy = keras.metrics.SparseCategoricalAccuracy("accuracy", dtype="float32")
-        iou = metrics.IoU(classes, list(range(classes)), name="mean_iou", dtype="float32")
+    iou = metrics.find_iou(classes, rare, name="mean_iou" if classes > 1 else f"{known.names[rare]}_iou")
     steps = options.epochs * options.steps_per_epoch
     rate = keras.optimizers.schedules.CosineDecay(options.learning_rate, steps)
     network.compile(optimizer=keras.optimizers.Adam(rate), loss=loss, weighted_metrics=[accuracy, iou])
@@ -276,7 +275,7 @@ def train(options, training, held_out, group=devices.ALONE, watching=()):
 
     `watching` are callbacks that join the recipe's own.
     """
-    from segmentation.training import batches, callbacks
+    from segmentation.training import batches, callbacks, metrics
 
     keras.utils.set_random_seed(options.seed)
     writes = group.rank == 0  # the other processes only train
@@ -285,7 +284,8 @@ def train(options, training, held_out, group=devices.ALONE, watching=()):
     crops = make_crops(options, training, group)
     sections = data.Sections(held_out.images, held_out.labels, 2**options.depth, group)
     with choose_precision(options):
-        network = keras.saving.load_model(options.run / "last.keras") if options.resume else begin(options, training)
+        last, own = options.run / "last.keras", {"segmentation>IoU": metrics.IoU}  # PyTorch's
+        network = keras.saving.load_model(last, own) if options.resume else begin(options, training)
         epoch = int(network.optimizer.iterations) // options.steps_per_epoch
         following = [batches.FollowEpochs(crops)]
         if writes:

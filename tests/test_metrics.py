@@ -26,6 +26,20 @@ def test_iou_is_that_of_keras(classes, weighted):
     assert 0 < float(ours.result()) < 1
 
 
+@pytest.mark.parametrize("classes", [1, 4])
+def test_the_iou_of_a_network_is_that_of_all_backends(classes, monkeypatch):
+    rng = np.random.default_rng(0)
+    truth = rng.integers(max(classes, 2), size=(2, 8, 8, 1))
+    predicted = rng.random((2, 8, 8, classes), "float32")
+    found = [metrics.find_iou(classes, 1, "iou")]
+    monkeypatch.setattr(keras.backend, "backend", lambda: "torch")
+    found.append(metrics.find_iou(classes, 1, "iou"))
+    for one in found:
+        one.update_state(truth, predicted)
+    assert type(found[1]) is metrics.IoU and found[1].name == "iou"
+    assert float(found[0].result()) == pytest.approx(float(found[1].result()), abs=1e-6)
+
+
 def test_iou_is_saved_with_a_network(tmp_path):
     network = keras.Sequential([keras.layers.Input((4, 4, 1)), keras.layers.Conv2D(1, 1, activation="sigmoid")])
     network.compile(loss="binary_crossentropy", weighted_metrics=[metrics.IoU(2, [1], name="nucleus_iou")])
