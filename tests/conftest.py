@@ -16,6 +16,8 @@ import keras
 import numpy as np
 import pytest
 from helpers import draw_dataset, prepare, to_tiff
+from matplotlib.figure import Figure
+from PIL import Image
 
 from benchmarks import original
 
@@ -55,6 +57,18 @@ def graphs():
         tensorflow.config.run_functions_eagerly(True)
     else:
         yield
+
+
+@pytest.fixture
+def pictures():
+    """Let figures be drawn, as they are for users."""
+
+
+@pytest.fixture(autouse=True)
+def no_pictures(request, monkeypatch):
+    """Figures are drawn for the tests alone that ask for `pictures`: they would take a third of a small training."""
+    if "pictures" not in request.fixturenames:
+        monkeypatch.setattr(Figure, "savefig", lambda figure, file, **options: Image.new("L", (1, 1)).save(file, "PNG"))
 
 
 @pytest.fixture

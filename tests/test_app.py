@@ -1,6 +1,7 @@
 import io
 import time
 import zipfile
+from contextlib import nullcontext
 from pathlib import Path
 
 import keras
@@ -191,13 +192,15 @@ def test_two_sessions_a_large_upload_and_no_image(browser, address, image_file, 
     upload(page, tmp_path / "large.tif", "256x25600 pixels")
 
 
-def test_the_example_is_pictured(browser, tmp_path, request):
-    """With the network of the repository. `--screenshot FILE` keeps the picture: img/app.png is made so."""
-    with serve_app("--model", str(arguments.PRETRAINED.relative_to(REPOSITORY))) as address:
-        page = open_page(browser, address)
+def test_the_example_is_pictured(browser, address, request, tmp_path):
+    """`--screenshot FILE` keeps the picture, then with the network of the repository: img/app.png is made so."""
+    kept = request.config.getoption("--screenshot")
+    bundled = serve_app("--model", str(arguments.PRETRAINED.relative_to(REPOSITORY)))
+    with bundled if kept else nullcontext(address) as served:
+        page = open_page(browser, served)
         page.set_viewport_size({"width": 1200, "height": 760})
         page.locator("#example").click()
         page.locator("#message", has_text="512x512").wait_for()
         page.wait_for_function("[...document.images].filter(image => image.naturalWidth == 512).length >= 4")
-        page.screenshot(path=request.config.getoption("--screenshot") or tmp_path / "app.png")
+        page.screenshot(path=kept or tmp_path / "app.png")
         page.context.close()

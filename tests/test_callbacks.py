@@ -21,7 +21,7 @@ def held_out():
     return data.Pairs(["a"], [image[..., np.newaxis] / np.float32(255)], [label], KNOWN, scaling.BY_DTYPE)
 
 
-def test_pictures_follow_each_epoch(tmp_path):
+def test_pictures_follow_each_epoch(tmp_path, pictures):
     shown = []
     pictures = callbacks.Pictures(
         tmp_path, held_out(), networks.Settings(), show=lambda name, figure: shown.append(name)

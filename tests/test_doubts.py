@@ -109,7 +109,7 @@ def test_a_shift_is_told_as_it_is_mended(down, across):
     assert doubts.explain("a", label, mask, {}) == text
 
 
-def test_the_command_writes_a_table_and_a_picture(graphs, tmp_path, capsys):
+def test_the_command_writes_a_table_and_a_picture(graphs, tmp_path, capsys, pictures):
     for i in range(6):
         image, numbers = draw_discs(i)
         for part, array in (("image", np.uint8(255 * image)), ("label", np.uint8(255) * (numbers > 0))):

@@ -37,7 +37,7 @@ def test_command_names_what_is_missing(tmp_path, capsys):
     assert "7.png: its size (1, 4)" in capsys.readouterr().err
 
 
-def test_runs_are_compared_in_one_picture_and_one_table(tmp_path, capsys):
+def test_runs_are_compared_in_one_picture_and_one_table(tmp_path, capsys, pictures):
     for name, accuracy in (("a", 0.8), ("b", 0.9)):
         (tmp_path / name).mkdir()
         run_epochs(tmp_path / name, small_network(2), [], 2)

@@ -18,7 +18,7 @@ def test_overlay_colours_found_missed_and_extra_membrane():
     assert cell.tolist() == [1, 1, 1]
 
 
-def test_curves_show_training_and_held_out(tmp_path):
+def test_curves_show_training_and_held_out(tmp_path, pictures):
     rows = [
         {"epoch": i, "seconds": 1, "loss": 1 / i, "accuracy": 0.9, "val_loss": 2 / i, "val_accuracy": 0.8}
         for i in (1, 2)

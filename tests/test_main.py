@@ -25,7 +25,7 @@ def train(cells, tmp_path, monkeypatch):
     return run
 
 
-def test_a_run_leaves_masks_scores_and_pictures(train, cells, graphs, tmp_path, capsys):
+def test_a_run_leaves_masks_scores_and_pictures(train, cells, graphs, tmp_path, capsys, pictures):
     assert train() == 0
     for name in ("a", "b"):
         with Image.open(cells / "test" / f"{name}_predict.png") as mask:

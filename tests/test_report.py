@@ -121,7 +121,7 @@ def test_the_command_that_it_gives_trains_the_same(argv):
     assert vars(main.parse(words[2:])) == options
 
 
-def test_it_fits_wide_and_narrow_screens_light_and_dark_and_paper(browser, tmp_path, request):
+def test_it_fits_wide_and_narrow_screens_light_and_dark_and_paper(browser, tmp_path, request, pictures):
     """`--screenshot FILE` keeps the picture."""
     file = report.write(make_run(Path("runs/cells"), ["a rather long name of an image " * 3, "b", "c"]))
     colours = {}
