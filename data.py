@@ -163,18 +163,18 @@ def _find_window(size, largest):
 
 def split(pairs, fraction, group_by=None):
     """Split by `splits.hold_out`: the `Pairs` to train on, and those that are held out."""
-    parts = splits.hold_out(pairs.stems, fraction, group_by)
-    return tuple(
-        replace(
-            pairs,
-            stems=[pairs.stems[i] for i in part],
-            images=[pairs.images[i] for i in part],
-            labels=storage.Lazy(pairs.labels.__getitem__, part)
-            if isinstance(pairs.labels, storage.Lazy)
-            else [pairs.labels[i] for i in part],
-            pixels=[pairs.pixels[i] for i in part] if pairs.pixels else [],
-        )
-        for part in parts
+    return tuple(pick(pairs, part) for part in splits.hold_out(pairs.stems, fraction, group_by))
+
+
+def pick(pairs, numbers):
+    """The `Pairs` of some sections, by their numbers."""
+    lazy = isinstance(pairs.labels, storage.Lazy)
+    return replace(
+        pairs,
+        stems=[pairs.stems[i] for i in numbers],
+        images=[pairs.images[i] for i in numbers],
+        labels=storage.Lazy(pairs.labels.__getitem__, numbers) if lazy else [pairs.labels[i] for i in numbers],
+        pixels=[pairs.pixels[i] for i in numbers] if pairs.pixels else [],
     )
 
 

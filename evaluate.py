@@ -1,8 +1,9 @@
-"""Score masks against labels, or lay runs side by side.
+"""Score masks against labels, lay runs side by side, look for wrong labels, or tell what more labels would bring.
 
     python evaluate.py data/membrane/test data/membrane/test/label    # a row an image, and their mean
     python evaluate.py compare runs/membrane runs/membrane.1          # a picture and a table
     python evaluate.py labels runs/membrane                           # labels that may be wrong
+    python evaluate.py more data/membrane                             # what twice as many images would bring
 
 MASKS is a folder of <stem>_predict.png or <stem>.png, LABELS one of labels of the same stems. Each class has its
 scores, by the name that dataset.json gives it, of two the rarer one first. Where <stem>_probability.tif lie beside all
@@ -18,8 +19,8 @@ from tqdm import tqdm
 
 from segmentation import arguments
 from segmentation.files import classes, folders, labels, writing
-from segmentation.scores import doubts, isbi2012, objects, tables
-from segmentation.training import runs
+from segmentation.scores import doubts, growth, isbi2012, objects, tables
+from segmentation.training import report, runs
 
 SHOWN = 20  # doubtful labels that are drawn and printed
 
@@ -27,8 +28,8 @@ SHOWN = 20  # doubtful labels that are drawn and printed
 def parse_score(argv):
     parser = argparse.ArgumentParser(
         description=__doc__.split("\n\n")[0],
-        epilog="evaluate.py compare RUN ... lays runs side by side, evaluate.py labels RUN looks for wrong labels; "
-        "each has its --help.",
+        epilog="evaluate.py compare RUN ... lays runs side by side, evaluate.py labels RUN looks for wrong labels, "
+        "evaluate.py more DIR tells what more images would bring; each has its --help.",
     )
     parser.add_argument("masks", type=Path, metavar="MASKS", help="folder of <stem>_predict.png or <stem>.png")
     parser.add_argument("labels", type=Path, metavar="LABELS", help="folder of labels, paired by their names")
@@ -143,7 +144,71 @@ def doubt(options):
     print(f"{len(ranked)} places in {len(agreements)} labels are in {out / 'doubtful_labels.csv'}, the first in .png.")
 
 
-COMMANDS = {"compare": (parse_compare, compare), "labels": (parse_labels, doubt)}
+def parse_more(argv):
+    parser = argparse.ArgumentParser(
+        prog="evaluate.py more",
+        description="Train on an eighth, a quarter, a half and all images, and tell what twice as many would bring.",
+        epilog="What follows -- goes to main.py: evaluate.py more DIR -- --steps-per-epoch 60. "
+        "Stopped, the same command goes on.",
+        formatter_class=arguments.Help,
+    )
+    parser.add_argument("data", type=Path, metavar="DIR", help="dataset")
+    parser.add_argument("--out", type=Path, help="folder for the runs, more.csv and more.png; runs/more/<name of DIR>")
+    parser.add_argument("options", nargs="*", metavar="OPTION", help="more options of main.py, after --")
+    return parser.parse_args(argv)
+
+
+def grow(options):
+    """Train on some of the images and on all, and print what twice as many would bring."""
+    import data
+    import main as recipe
+    from segmentation import devices, figures
+
+    out = options.out or runs.RUNS / "more" / options.data.resolve().name
+    given = recipe.parse(["--data", str(options.data), "--run", str(out), *options.options])
+    for name in ("folds", "minutes", "resume"):
+        if getattr(given, name):
+            raise ValueError(f"--{name}: is main.py's alone; leave it out.")
+    survey, problems = recipe.check(given)
+    if not problems:
+        devices.start()
+        pairs, problems = recipe.load(given, survey)
+    if problems:
+        raise ValueError("\n".join(problems))
+    training, held_out = pairs
+    counts, found = growth.choose_counts(len(training.stems)), {}
+    for count in counts:
+        run = out / str(count)
+        chosen = argparse.Namespace(**vars(given) | {"run": run, "resume": runs.is_begun(run)})
+        part = data.pick(training, growth.spread(len(training.stems), count))
+        print(f"Training on {count} of {counts[-1]} images.")
+        rows = train_once(recipe, chosen, part, held_out)
+        found[f"{count} images"] = tables.mean_scores(rows.values())
+        devices.forget()
+    name, _ = report.find_score(found[f"{counts[-1]} images"])
+    scores = [row[name] for row in found.values()]
+    outlook = growth.foretell(counts, scores, 2 * counts[-1])
+    rows = [{"images": count, name: f"{score:.4f}"} for count, score in zip(counts, scores, strict=True)]
+    writing.write_table(out / "more.csv", rows)
+    figures.save(figures.draw_growth(name, counts, scores, outlook), out / "more.png")
+    sentences = [growth.describe(name, counts, scores, outlook), growth.look_back(counts, scores)]
+    print(tables.format_table(found), *filter(None, sentences), f"A picture is in {out / 'more.png'}.", sep="\n")
+
+
+def train_once(recipe, options, training, held_out):
+    """The scores of what is held out by a network that is trained now, or has been by the same command."""
+    described = recipe.describe_data(training, held_out)
+    if options.resume and (problems := runs.find_differences(options.run, vars(options), described)):
+        raise ValueError("\n".join([*problems, "Or name another --out."]))
+    if not (options.run / tables.SCORES).is_file():
+        runs.open_run(options.run, vars(options) | {"resume": True}, trained_on=described)  # which moves nothing aside
+        recipe.train(options, training, held_out)
+        _, settings, maps = recipe.choose_mask_settings(options, held_out)
+        recipe.score_sections(options, held_out, maps, settings)
+    return tables.read_scores(options.run / tables.SCORES)
+
+
+COMMANDS = {"compare": (parse_compare, compare), "labels": (parse_labels, doubt), "more": (parse_more, grow)}
 
 
 def main(argv=None):
@@ -156,6 +221,9 @@ def main(argv=None):
     except (ValueError, OSError) as error:
         print(f"evaluate.py: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("\nStopped.", file=sys.stderr)
+        return 130
     return 0
 
 

@@ -183,6 +183,29 @@ def draw_comparison(histories):
     return figure
 
 
+def draw_growth(name, counts, scores, outlook):
+    """Figure of a score by the number of images, and what is foretold for twice as many.
+
+    Parameters
+    ----------
+    name : str
+    counts, scores, outlook
+        As for `growth.describe`.
+    """
+    figure = Figure(figsize=(6, 4), layout="constrained")
+    axes = figure.subplots()
+    axes.plot(counts, scores, "o-", color=SEEN, label="trained")
+    beyond = [[outlook.score - outlook.lowest], [outlook.highest - outlook.score]]
+    axes.errorbar(2 * counts[-1], outlook.score, beyond, fmt="o", color=MISSED, capsize=5, label="foretold")
+    axes.plot([counts[-1], 2 * counts[-1]], [scores[-1], outlook.score], ":", color=MISSED)
+    axes.set_xscale("log", base=2)
+    axes.set_xticks([*counts, 2 * counts[-1]], [*counts, 2 * counts[-1]])
+    axes.set(xlabel="labelled images", ylabel=name)
+    axes.grid(alpha=0.3)
+    axes.legend(loc="lower right")
+    return figure
+
+
 def draw_reliability(rows):
     """Figure of how often masks are right that are so sure, before and after calibration.
 

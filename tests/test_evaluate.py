@@ -3,7 +3,7 @@ import sys
 
 import keras
 import numpy as np
-from helpers import REPOSITORY, run_epochs, save, small_network
+from helpers import REPOSITORY, SMALL, run_epochs, save, small_network
 from PIL import Image
 
 import evaluate
@@ -35,6 +35,40 @@ def test_command_names_what_is_missing(tmp_path, capsys):
     save(MASK[:1], tmp_path / "7.png")
     assert evaluate.main([str(tmp_path), str(tmp_path / "label")]) == 2
     assert "7.png: its size (1, 4)" in capsys.readouterr().err
+
+
+def test_what_more_images_would_bring_is_told_and_a_stopped_command_goes_on(cells, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    command = ["more", str(cells), "--", *SMALL]
+    stopped = []
+
+    def stop(recipe, options, *pairs):
+        stopped.append(options.run.name)
+        if len(stopped) == 3:
+            raise KeyboardInterrupt
+        return train_once(recipe, options, *pairs)
+
+    train_once = evaluate.train_once
+    with monkeypatch.context() as patched:
+        patched.setattr(evaluate, "train_once", stop)
+        assert evaluate.main(command) == 130
+    assert stopped == ["1", "2", "5"] and "Stopped." in capsys.readouterr().err
+    written = (tmp_path / "runs/more/cells/1/history.csv").stat().st_mtime_ns
+    assert evaluate.main(command) == 0
+    assert (tmp_path / "runs/more/cells/1/history.csv").stat().st_mtime_ns == written
+    printed = capsys.readouterr().out
+    assert "With 10 images in place of 5, 0_iou would be 0." in printed
+    assert "1 images" in printed and "5 images" in printed
+    rows = (tmp_path / "runs/more/cells/more.csv").read_text().splitlines()
+    assert [row.split(",")[0] for row in rows] == ["images", "1", "2", "5"]
+    assert (tmp_path / "runs/more/cells/more.png").is_file()
+    # predict.py goes on taking the network that main.py has trained last.
+    assert runs.find_latest("runs") is None
+    assert evaluate.main([*command, "--width", "6"]) == 2
+    assert "--width 6: the run in runs/more/cells/1 has 4" in capsys.readouterr().err
+    assert evaluate.main(["more", str(cells), "--", "--folds", "2"]) == 2
+    assert "--folds: is main.py's alone" in capsys.readouterr().err
+    assert evaluate.main(["more", "nowhere"]) == 2
 
 
 def test_runs_are_compared_in_one_picture_and_one_table(tmp_path, capsys, pictures):

@@ -31,6 +31,15 @@ def test_the_truth_is_as_often_between_as_is_said():
     assert inside / 500 == pytest.approx(0.8, abs=0.05)
 
 
+def test_it_says_what_it_would_have_said_before_the_last_training():
+    counts = [3, 6, 12, 24]
+    scores = [1 - 0.6 * count**-0.5 for count in counts]
+    assert growth.look_back(counts[:3], scores[:3]) is None
+    between = "0.878 to 0.878 would have been foretold for 24"
+    assert between in growth.look_back(counts, scores)
+    assert growth.look_back(counts, [*scores[:3], 0.5]).endswith("0.500 is not in that.")
+
+
 @pytest.mark.parametrize(
     ("scores", "expected"),
     [

@@ -38,12 +38,12 @@ FOLDERS = {
         "inventory",
     ],
     "sources": ["annotations", "contents", "listing", "layouts", "known", "convert"],
-    "scores": ["pixels", "isbi2012", "objects", "tables", "doubts", "calibration"],
+    "scores": ["pixels", "isbi2012", "objects", "tables", "doubts", "calibration", "growth"],
     "prediction": ["watershed", "networks", "tiling", "objects", "masks"],
     "training": ["planning", "borders", "losses", "batches", "metrics", "pacing", "runs", "report", "callbacks"],
     "volumes": ["reading", "cluster", "chunks", "objects", "images"],
 }
-SCRIPTS = [["model", "data"], ["main", "predict", "evaluate"]]
+SCRIPTS = [["model", "data"], ["main"], ["predict", "evaluate"]]
 # On purpose: what is registered in model.py has to be known before a network can be loaded.
 EXCEPTION = ("segmentation.prediction.networks", "load_network", "model")
 
@@ -112,7 +112,7 @@ def test_an_import_that_runs_up_is_found_also_in_a_function():
 
 def test_the_order_is_the_one_that_the_design_states():
     page = " ".join((REPOSITORY / "docs" / "design.md").read_text().split())
-    assert " < ".join([*map(", ".join, FLOORS), " | ".join(SCRIPTS[0]), ", ".join(SCRIPTS[1])]) in page
+    assert " < ".join([*map(", ".join, FLOORS), " | ".join(SCRIPTS[0]), *map(", ".join, SCRIPTS[1:])]) in page
     tree = read_tree(*TREES[1])
     for folder, names in FOLDERS.items():
         files = [path for path in tree if path.startswith(f"segmentation/{folder}/") and path.endswith(".py")]

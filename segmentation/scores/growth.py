@@ -70,6 +70,16 @@ def foretell(counts, scores, count):
     return Outlook(score, max(lowest, 0.0), highest)
 
 
+def look_back(counts, scores):
+    """What would have been foretold for all images without the last training: a sentence, None if these are too few."""
+    if len(counts) <= FEWEST:
+        return None
+    outlook = foretell(counts[:-1], scores[:-1], counts[-1])
+    right = "in" if outlook.lowest <= scores[-1] <= outlook.highest else "not in"
+    between = f"{outlook.lowest:.3f} to {outlook.highest:.3f}"
+    return f"From fewer, {between} would have been foretold for {counts[-1]}: {scores[-1]:.3f} is {right} that."
+
+
 def describe(name, counts, scores, outlook):
     """What twice as many images would bring: a sentence.
 
