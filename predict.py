@@ -37,6 +37,8 @@ def parse(argv):
     add("--flips", action=argparse.BooleanOptionalAction, default=True, help=how)
     how = "write <stem>_probability.tif too; of a volume the probabilities in place of the mask"
     add("--probability", action="store_true", help=how)
+    how = "write <stem>_uncertainty.tif too: how far the networks of main.py --folds disagree"
+    add("--uncertainty", action="store_true", help=how)
     how = "number and measure objects: <stem>_objects.tif and .csv, and <stem>_rois.zip for ImageJ"
     add("--objects", action="store_true", help=how)
     how = "pixels of an object; with --objects, smaller ones are left out"
@@ -52,6 +54,8 @@ def predict_volume(options, model, out):
     with extras.needs("volumes"):
         from segmentation.volumes import chunks, objects
 
+    if options.uncertainty:
+        raise ValueError("--uncertainty: is written for images, not for volumes; leave it out.")
     if options.objects and options.probability:
         raise ValueError("--objects: are those of a volume's mask; leave out --probability.")
     if len(options.input) > 1:
@@ -82,8 +86,11 @@ def predict_images(options, model):
         flips=options.flips,
         tile=options.tile,
         probability=options.probability,
+        uncertainty=options.uncertainty,
         smallest=options.smallest if options.objects else None,
     )
+    if options.uncertainty and options.scheduler:
+        raise ValueError("--uncertainty: is not shared among workers; leave out --scheduler.")
     first = Path(options.input[0])
     out = options.out or (first if first.is_dir() else next(iter(files.values())).parent)
     out.mkdir(parents=True, exist_ok=True)
@@ -94,6 +101,8 @@ def predict_images(options, model):
         problems, warnings = images.write_masks(model, files, out, request, options.scheduler)
     else:
         network, settings = networks.load_network(model)
+        if options.uncertainty and len(networks.find_members(network)) == 1:
+            raise ValueError(f"{model}: is one network; --uncertainty is how far those of main.py --folds disagree.")
         problems, warnings = masks.write_masks(network, files, out, settings, request)
     return f"{len(files) - len(problems)} masks written to {out}.", problems, warnings + name_others(options.input)
 

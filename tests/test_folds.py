@@ -11,12 +11,13 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+import tifffile
 from helpers import SMALL, draw_dataset, small_network
 from PIL import Image
 
 import main
 import predict
-from segmentation.files import dataset, splits
+from segmentation.files import dataset, folders, images, splits
 from segmentation.prediction import masks, networks, tiling
 from segmentation.scores import calibration, tables
 from segmentation.training import callbacks, runs
@@ -40,6 +41,21 @@ def test_folds_hold_out_each_section_once():
     assert splits.list_folds(stems, 3, "prefix") == [[0, 1, 2, 9, 10], [3, 4, 5], [6, 7, 8]]
     with pytest.raises(ValueError, match="train/image: 4 groups by --group-by prefix are too few for --folds 5"):
         splits.list_folds(stems, 5, "prefix")
+
+
+def test_how_far_networks_disagree_is_written_on_request(whole, tmp_path, capsys):
+    test, out = str(whole / "cells" / "test"), tmp_path / "out"
+    assert predict.main([test, "--model", str(whole / "run"), "--out", str(out), "--uncertainty"]) == 0
+    members, settings = zip(*(networks.load_network(whole / f"run/fold{i}/model.keras") for i in (1, 2)), strict=True)
+    image = images.read_array(whole / "cells/test/a.png")
+    one, other = (masks.predict(member, image, scaled=settings[0].scaling) for member in members)
+    found = tifffile.imread(out / "a_uncertainty.tif")
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, np.abs(one - other) / 2, atol=1e-6)
+    # Not taken for images when the folder is predicted.
+    assert set(folders.find_images(out)) == set()
+    assert predict.main([test, "--model", str(whole / "run/fold1"), "--out", str(out), "--uncertainty"]) == 2
+    assert "is one network; --uncertainty is how far those of main.py --folds disagree" in capsys.readouterr().err
 
 
 def test_every_section_is_scored_by_a_network_that_has_not_seen_it(whole):

@@ -9,6 +9,7 @@ from segmentation.files import images
 SUFFIXES = tuple(images.READERS)
 HDF5, ZARR = (".h5", ".hdf5", ".hdf"), (".zarr",)
 PREDICTED, PROBABILITY, OBJECTS, ROIS = "_predict", "_probability", "_objects", "_rois"
+UNCERTAINTY = "_uncertainty"
 LABELS = "label"  # a folder of labels inside one of images
 OF_SYSTEMS = {"thumbs.db", "desktop.ini", "__macosx", LABELS}
 
@@ -46,7 +47,7 @@ def find_images(folder, masks=False):
 
 def find_others(folder):
     """The files of a folder, and of its sub-folders, that are no images: list of Path, without those of systems."""
-    written = (PROBABILITY, OBJECTS, ROIS)
+    written = (PROBABILITY, UNCERTAINTY, OBJECTS, ROIS)
     return [file for file in _walk(Path(folder)) if not _is_image(file, masks=True) and not file.stem.endswith(written)]
 
 
@@ -108,7 +109,7 @@ def _walk(folder):
 def _is_image(file, masks=False):
     """Whether a file is an image by its name, not hidden, and not written by predict.py."""
     stem = find_stem(file)
-    written = stem.endswith(PROBABILITY) or (stem.endswith(PREDICTED) and not masks)
+    written = stem.endswith((PROBABILITY, UNCERTAINTY)) or (stem.endswith(PREDICTED) and not masks)
     written = written or (stem.endswith(OBJECTS) and file.with_suffix(".csv").exists())
     return images.find_suffix(file) in SUFFIXES and file.name[0] != "." and not written
 

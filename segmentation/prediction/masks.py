@@ -7,7 +7,7 @@ import numpy as np
 from tqdm import tqdm
 
 from segmentation.files import classes, folders, images, scaling, writing
-from segmentation.prediction import objects, tiling, watershed
+from segmentation.prediction import networks, objects, tiling, watershed
 from segmentation.scores import calibration
 
 
@@ -35,6 +35,21 @@ def predict(network, image, turns="all", tile=None, scaled=scaling.BY_DTYPE):
     for part, inner, outer in tiling.predict_tiles(network, image, turns, tile, scaled):
         probability[outer] = part[inner]
     return probability
+
+
+def disagree(network, image, turns="all", tile=None, scaled=scaling.BY_DTYPE):
+    """How far the networks that an average is of disagree at every pixel.
+
+    Parameters as for `predict`.
+
+    Returns
+    -------
+    float32 array (height, width) in [0, 0.5]
+        The standard deviation of their probabilities; of several classes that of the class with the largest.
+    """
+    maps = [predict(member, image, turns, tile, scaled) for member in networks.find_members(network)]
+    spread = np.std(maps, axis=0)
+    return spread if spread.ndim == 2 else spread.max(-1)
 
 
 def to_mask(probability, settings, threshold=watershed.THRESHOLD):
@@ -88,8 +103,9 @@ class Request:
     `threshold`: as for `watershed.mask_cells`; of an image in tiles, cells are told apart tile by tile, halo included.
     `border`: as for that, too; None for the network's own choice. `flips`: whether to average over the flips and
     rotations that the network was trained on. `tile`: as for `predict`. `probability`: whether to write
-    <stem>_probability.tif too, float32, of the same size. `smallest`: pixels that an object has at least, whose objects
-    `objects.write_objects` then writes, too; None for no objects.
+    <stem>_probability.tif too, float32, of the same size; `uncertainty`: <stem>_uncertainty.tif, likewise, of what
+    `disagree` finds. `smallest`: pixels that an object has at least, whose objects `objects.write_objects` then writes,
+    too; None for no objects.
     """
 
     threshold: float = watershed.THRESHOLD
@@ -97,6 +113,7 @@ class Request:
     flips: bool = True
     tile: int | None = None
     probability: bool = False
+    uncertainty: bool = False
     smallest: int | None = None
 
 
@@ -161,6 +178,9 @@ def write_mask(network, stem, file, out, settings, request):
         stack.unlink(missing_ok=True)
     if request.probability:
         writing.write_probability(out / f"{stem}{folders.PROBABILITY}.tif", maps, like=file)
+    if request.uncertainty:
+        spreads = [disagree(network, page, turns, request.tile, settings.scaling) for page in pages]
+        writing.write_probability(out / f"{stem}{folders.UNCERTAINTY}.tif", np.array(spreads), like=file)
     if request.smallest is not None:
         objects.write_objects(file, out / stem, found, pages, settings, request.smallest)
     return Report(notes=notes, difference=scaling.find_difference(scaling.survey(pages), settings.scaling))
