@@ -18,7 +18,6 @@ import threading
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import lazy_loader
 import numpy as np
 from scipy import ndimage
 
@@ -26,8 +25,6 @@ from segmentation import arguments, devices, geometry
 from segmentation.files import checks, classes, dataset, inventory, scaling, splits, storage
 from segmentation.sources import convert, known
 from segmentation.training import borders, runs
-
-cv2 = lazy_loader.load("cv2")  # when a crop is made: a check does without
 
 # What the same tissue may look like in another section. Shears and rotations are in degrees, and keep the membranes'
 # look.
@@ -214,10 +211,10 @@ def augment(image, label, rng, augmentation, ignoring=False):
     if augmentation.elastic:
         image, label = deform(image, label, rng, augmentation.elastic, ignoring)
     matrix = geometry.find_matrix(draw_transform(make_generator(), image.shape, rng), image.shape[:2])
-    image = transform(image, matrix, cv2.INTER_LINEAR)
-    moved = transform(label, matrix, cv2.INTER_NEAREST)
+    image = transform(image, matrix, order=1)
+    moved = transform(label, matrix, order=0)
     if ignoring:
-        moved[..., -1:] = transform(label[..., -1:], matrix, cv2.INTER_NEAREST, fill_mode="constant")
+        moved[..., -1:] = transform(label[..., -1:], matrix, order=0, fill_mode="constant")
     label = moved
     if augmentation.grey:
         contrast = np.float32(1 + rng.uniform(-CONTRAST, CONTRAST))
@@ -252,7 +249,7 @@ def draw_transform(generator, shape, rng):
     return transform
 
 
-def transform(array, matrix, interpolation, fill_mode=AFFINE["fill_mode"]):
+def transform(array, matrix, order, fill_mode=AFFINE["fill_mode"]):
     """Move the pixels of an array as `ImageDataGenerator.apply_transform` does, by OpenCV and many times as fast.
 
     Parameters
@@ -260,8 +257,8 @@ def transform(array, matrix, interpolation, fill_mode=AFFINE["fill_mode"]):
     array : float32 array (height, width, channels)
     matrix : array (2, 3)
         As from `geometry.find_matrix`.
-    interpolation : int
-        OpenCV's number of it.
+    order : int
+        1 to interpolate linearly, 0 to take the nearest value.
     fill_mode : str
         ImageDataGenerator's name of what comes in from outside.
 
@@ -269,8 +266,10 @@ def transform(array, matrix, interpolation, fill_mode=AFFINE["fill_mode"]):
     -------
     float32 array of the same shape
     """
+    import cv2  # not above, since a check does without
+
     border = getattr(cv2, f"BORDER_{BORDERS[fill_mode]}")
-    flags = interpolation | cv2.WARP_INVERSE_MAP
+    flags = (cv2.INTER_NEAREST, cv2.INTER_LINEAR)[order] | cv2.WARP_INVERSE_MAP
     # One by one, since OpenCV takes no more than four channels, and two in steps of 1/32 pixel.
     channels = np.ascontiguousarray(np.moveaxis(array, -1, 0))
     moved = [cv2.warpAffine(c, matrix, c.shape[::-1], flags=flags, borderMode=border) for c in channels]

@@ -154,8 +154,10 @@ def parse_more(argv):
     )
     parser.add_argument("data", type=Path, metavar="DIR", help="dataset")
     parser.add_argument("--out", type=Path, help="folder for the runs, more.csv and more.png; runs/more/<name of DIR>")
-    parser.add_argument("options", nargs="*", metavar="OPTION", help="more options of main.py, after --")
-    return parser.parse_args(argv)
+    cut = argv.index("--") if "--" in argv else len(argv)
+    options = parser.parse_args(argv[:cut])
+    options.options = argv[cut + 1 :]
+    return options
 
 
 def grow(options):
@@ -166,8 +168,9 @@ def grow(options):
 
     out = options.out or runs.RUNS / "more" / options.data.resolve().name
     given = recipe.parse(["--data", str(options.data), "--run", str(out), *options.options])
-    for name in ("folds", "minutes", "resume"):
-        if getattr(given, name):
+    changed = {"data": given.data != options.data, "run": given.run != out}
+    for name in ("data", "run", "folds", "minutes", "resume"):
+        if changed.get(name, getattr(given, name)):
             raise ValueError(f"--{name}: is main.py's alone; leave it out.")
     survey, problems = recipe.check(given)
     if not problems:

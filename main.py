@@ -11,6 +11,7 @@ The run is kept in runs/<name of the data folder>/; the masks are written beside
 
 import argparse
 import ast
+import contextlib
 import importlib
 import math
 import statistics
@@ -574,8 +575,9 @@ def main(argv=None):
         return 2
     except KeyboardInterrupt:
         print(f"\nStopped. {runs.describe_state(options.run)}", file=sys.stderr)
-        if written := report.write(options.run):
-            print(f"Look at {written}.", file=sys.stderr)
+        with contextlib.suppress(OSError):  # on a full disk there is no report
+            if runs.is_own(options.run) and (written := report.write(options.run)):
+                print(f"Look at {written}.", file=sys.stderr)
         return 130
     except OSError as error:
         reason = f"{error.filename or options.run}: {error.strerror}."

@@ -33,7 +33,7 @@ os.environ["KERAS_BACKEND"] = keras.backend.backend()
 
 
 def pytest_addoption(parser):
-    parser.addoption("--screenshot", help="where test_app.py and test_report.py keep a picture of their page")
+    parser.addoption("--screenshot", help="where test_app.py keeps a picture of the page")
 
 
 @pytest.fixture(scope="module")

@@ -197,7 +197,7 @@ def test_questions_for_a_gpu_are_answered_wherever_keras_computes(sections, tiny
     rows = {(row["question"], row["precision"]): row["value"] for row in kept.read_rows(gpu.ROWS)}
     assert rows["seconds a step", "bfloat16"] == rows["seconds a step", "float32"] == "0.50000"
     assert float(rows["crops a second of 2 threads", ""]) > 0
-    assert -1 < float(rows["is lost to 2 threads", "bfloat16"]) < 1
+    assert {"waits for 2 threads", "is lost to 2 threads"} <= {question for question, _ in rows}
     assert rows["megapixels a second, turns all", "bfloat16"] == "0.0"
     assert "held out" in rows["zhixuhao/unet, accuracy after epoch 5", "float32"]
     gpu.keep(device="d", backend="b", question="q", value=1)
@@ -234,7 +234,7 @@ def test_a_gpu_is_asked_in_processes_of_their_own_and_goes_on_after_one_that_fai
     assert "steps, jax: failed: no memory" in printed and "plain, torch: stopped after 240 seconds." in printed
 
 
-def test_the_plain_network_is_that_of_model_py():
+def test_the_plain_network_has_as_many_parameters_as_that_of_model_py():
     torch = pytest.importorskip("torch")
     from benchmarks import plain
 

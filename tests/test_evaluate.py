@@ -39,7 +39,7 @@ def test_command_names_what_is_missing(tmp_path, capsys):
 
 def test_what_more_images_would_bring_is_told_and_a_stopped_command_goes_on(cells, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    command = ["more", str(cells), "--", *SMALL]
+    command = ["more", str(cells), "--", *SMALL, "--learning-rate", "0.02", "--steps-per-epoch", "8"]
     stopped = []
 
     def stop(recipe, options, *pairs):
@@ -68,6 +68,8 @@ def test_what_more_images_would_bring_is_told_and_a_stopped_command_goes_on(cell
     assert "--width 6: the run in runs/more/cells/1 has 4" in capsys.readouterr().err
     assert evaluate.main(["more", str(cells), "--", "--folds", "2"]) == 2
     assert "--folds: is main.py's alone" in capsys.readouterr().err
+    assert evaluate.main(["more", str(cells), "--out", "other", "--", "--data", "nowhere"]) == 2
+    assert "--data: is main.py's alone" in capsys.readouterr().err
     assert evaluate.main(["more", "nowhere"]) == 2
 
 

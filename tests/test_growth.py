@@ -6,6 +6,7 @@ from segmentation.scores import growth
 
 def test_an_eighth_a_quarter_a_half_and_all_are_trained_on():
     assert growth.choose_counts(24) == [3, 6, 12, 24]
+    assert growth.choose_counts(3) == [1, 2, 3]
     assert growth.choose_counts(5) == [1, 2, 5]  # 5/8 and 5/4 are one image each
     with pytest.raises(ValueError, match="2 images to train on are too few"):
         growth.choose_counts(2)
@@ -46,9 +47,11 @@ def test_it_says_what_it_would_have_said_before_the_last_training():
         ([0.4, 0.5, 0.6, 0.7], "more images help."),
         ([0.8, 0.8, 0.8, 0.8], "more images would bring little."),
         ([0.5, 0.7, 0.5, 0.72], "cannot be told"),
+        ([0.1, 0, 0, 0], "would be 0.000 (0.000 to "),
     ],
 )
 def test_what_they_bring_is_said_in_a_sentence(scores, expected):
     counts = [3, 6, 12, 24]
     text = growth.describe("nucleus_iou", counts, scores, growth.foretell(counts, scores, 48))
+    assert "None of these networks" in growth.describe("nucleus_iou", counts, [0, 0, 0, 0], outlook=None)
     assert text.startswith("With 48 images in place of 24, nucleus_iou would be 0.") and expected in text

@@ -47,8 +47,14 @@ def disagree(network, image, turns="all", tile=None, scaled=scaling.BY_DTYPE):
     float32 array (height, width) in [0, 0.5]
         The standard deviation of their probabilities; of several classes that of the class with the largest.
     """
-    maps = [predict(member, image, turns, tile, scaled) for member in networks.find_members(network)]
-    spread = np.std(maps, axis=0)
+    mean, squares = 0, 0
+    for count, member in enumerate(networks.find_members(network), start=1):
+        # Welford's sums, so that there are three maps at once whatever the number of networks.
+        probability = predict(member, image, turns, tile, scaled)
+        away = probability - mean
+        mean = mean + away / count
+        squares = squares + away * (probability - mean)
+    spread = np.sqrt(squares / count)
     return spread if spread.ndim == 2 else spread.max(-1)
 
 

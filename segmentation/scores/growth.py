@@ -34,7 +34,7 @@ def choose_counts(images):
     """
     counts = sorted({max(1, round(images * share)) for share in SHARES})
     if len(counts) < FEWEST:
-        raise ValueError(f"{images} images to train on are too few to tell what more would bring; 4 are the least.")
+        raise ValueError(f"{images} images to train on are too few to tell what more would bring; 3 are the least.")
     return counts
 
 
@@ -66,8 +66,7 @@ def foretell(counts, scores, count):
     away = (np.log(count) - x.mean()) ** 2 / np.sum((x - x.mean()) ** 2)
     wide = stats.t.ppf((1 + CERTAINTY) / 2, free) * np.sqrt(variance * (1 + 1 / len(x) + away))
     middle = offset + slope * np.log(count)
-    score, lowest, highest = (float(1 - np.exp(value)) for value in (middle, middle + wide, middle - wide))
-    return Outlook(score, max(lowest, 0.0), highest)
+    return Outlook(*(float(np.clip(1 - np.exp(value), 0, 1)) for value in (middle, middle + wide, middle - wide)))
 
 
 def look_back(counts, scores):
@@ -92,6 +91,8 @@ def describe(name, counts, scores, outlook):
     outlook : Outlook
         For twice as many images as there are.
     """
+    if max(scores) < SMALL:
+        return f"None of these networks has found anything ({name} {max(scores):.3f}): more images alone will not help."
     _, lowest, highest = (value - scores[-1] for value in outlook)
     between = f"{outlook.lowest:.3f} to {outlook.highest:.3f}, with a probability of {CERTAINTY:.0%}"
     text = (

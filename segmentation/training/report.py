@@ -7,14 +7,18 @@ holds what is shown of each held-out section. The page itself is report.html bes
 import base64
 import io
 import json
+import math
+import os
 import shlex
+import subprocess
 from pathlib import Path
 
 import lazy_loader
 import numpy as np
 from PIL import Image
+from scipy import ndimage
 
-from segmentation.files import writing
+from segmentation.files import classes, writing
 from segmentation.scores import calibration, doubts, objects
 from segmentation.training import runs
 
@@ -25,6 +29,7 @@ TEMPLATE = Path(__file__).with_name(REPORT)
 SIDE = 512  # pixels of an overlay, at most
 LARGEST = 4_000_000  # bytes of all overlays
 LISTED = 20  # doubtful places
+MOST_PAIRS = 10**7  # of an object of a label and one of a mask, that are compared
 WRITTEN = ("grey", "class_weights", "mixed_precision")  # options that have a --no- of their own
 UNASKED = ("run", "out", "fold", "resume", "scheduler", "minutes")  # that a repetition does without
 # What a score says, by the end of its name; {0} is the class.
@@ -56,12 +61,14 @@ class Sections:
 
     def add(self, stem, image, label, probability, mask, scores):
         """Take in a section: arrays as for `figures.overlay`, its probabilities, and its scores by `score_mask`."""
+        if not scores:  # nothing of it is labelled
+            return
         row = {"stem": stem, "scores": scores, "overlay": _draw(image, label, mask, self.known)}
         if self.known.parted and len(self.known.values) == 2:
-            row["objects"] = {"kind": self.known.names[1], **objects.count_matches(label == 1, mask == 1)}
+            row["objects"] = _match(label, mask, self.known)
         self.rows.append(row)
         self._forget_good_ones()
-        pixels = label.size
+        pixels = int(np.count_nonzero(classes.known(label)))
         for name, temperature in (("before", 1.0), ("after", self.temperature)):
             calibrated = calibration.calibrate(probability, temperature)
             self.reliability[name].append((calibration.measure_reliability([label], [calibrated]), pixels))
@@ -83,6 +90,15 @@ class Sections:
         kept["pixels"] = sum(pixels for _, pixels in self.reliability["before"])
         with writing.whole_file(run / HELD_OUT) as temporary:
             temporary.write_text(json.dumps(kept), encoding="utf-8")
+
+
+def _match(label, mask, known):
+    """What is found of the objects of a section: a dict, None where they are too many to be matched in passing."""
+    (kind,) = classes.find_kinds(known.names)
+    numbers = [ndimage.label(part)[0] for part in (label == kind, (mask == kind) & classes.known(label))]
+    if math.prod(int(part.max()) for part in numbers) > MOST_PAIRS:
+        return None
+    return {"kind": known.names[kind], **objects.count_matches(*numbers)}
 
 
 def _draw(image, label, mask, known):
@@ -114,7 +130,7 @@ def write(run):
     summary, trained = runs.read_summary(run), runs.list_trainings(run)
     histories = {folder.name: runs.read_history(folder / "history.csv") for folder in trained}
     histories = {name: rows for name, rows in histories.items() if rows}
-    if not histories:
+    if not (histories and summary):
         return None
     several = len(trained) > 1
     curves = figures.draw_comparison(histories) if several else figures.draw_curves(next(iter(histories.values())))
@@ -152,8 +168,8 @@ def _pool(kept, name):
 
 def _count_objects(sections):
     """What is found of the objects of all sections: a dict, None where these are not counted."""
-    counts = [row["objects"] for row in sections if "objects" in row]
-    if not counts:
+    counts = [row.get("objects") for row in sections]
+    if not counts or None in counts:
         return None
     total = {name: sum(one[name] for one in counts) for name in ("found", "missed", "extra")}
     return {"kind": counts[0]["kind"], **total, **objects.score_matches(counts)}
@@ -200,4 +216,4 @@ def repeat(arguments):
             words.append(option.replace("--", "--no-", 1))
         else:
             words += [option] if value is True else [option, str(value)]
-    return shlex.join(words)
+    return subprocess.list2cmdline(words) if os.name == "nt" else shlex.join(words)

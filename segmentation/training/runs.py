@@ -92,6 +92,11 @@ def _lock(run):
     return lock
 
 
+def is_own(run):
+    """Whether this process has opened a run, and not closed it."""
+    return run in LOCKS
+
+
 def close_run(run, arguments, **facts):
     """Write down what a run has come to, and that it has ended: `find_latest` finds it from now on."""
     facts = {"trained_on": read_summary(run).get("trained_on", {}), **facts}
