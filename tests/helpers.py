@@ -27,7 +27,7 @@ from segmentation.training import callbacks
 
 REPOSITORY = Path(__file__).parent.parent
 # Options of main.py for a training of seconds.
-SMALL = ["--epochs", "2", "--steps-per-epoch", "3", "--batch-size", "2", "--crop", "32", "--width", "4", "--depth", "2"]
+SMALL = ["--epochs", "2", "--steps-per-epoch", "3", "--batch-size", "2", "--crop", "32", "--width", "4", "--depth", "1"]
 
 GREY = np.array([[0, 51, 102], [153, 204, 255]], np.uint8)
 COLOUR = np.stack([GREY, GREY[::-1], GREY // 2], axis=-1)

@@ -39,7 +39,7 @@ def test_command_names_what_is_missing(tmp_path, capsys):
 
 def test_what_more_images_would_bring_is_told_and_a_stopped_command_goes_on(cells, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    command = ["more", str(cells), "--", *SMALL, "--learning-rate", "0.02", "--steps-per-epoch", "8"]
+    command = ["more", str(cells), "--", *SMALL, "--learning-rate", "0.05", "--epochs", "1", "--steps-per-epoch", "10"]
     stopped = []
 
     def stop(recipe, options, *pairs):

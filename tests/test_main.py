@@ -135,7 +135,7 @@ def test_weights_that_do_not_fit_are_refused(train, tmp_path, capsys):
 def test_every_problem_is_reported_before_training_and_nothing_is_written(train, cells, tmp_path, capsys):
     (cells / "train" / "label" / "s3.png").unlink()
     save(np.eye(20, dtype=bool), cells / "train" / "image" / "s4.png")
-    assert train("--crop", "30") == 2
+    assert train("--crop", "30", "--depth", "2") == 2
     errors = capsys.readouterr().err.splitlines()
     assert len(errors) == 4
     for expected in ("s3.png: has no label", "s4.png: its size", "less than --crop 30", "not divisible by 2^2"):
