@@ -26,10 +26,10 @@ from segmentation.files import checks, classes, dataset, inventory, scaling, spl
 from segmentation.sources import convert, known
 from segmentation.training import borders, runs
 
-# What the same tissue may look like in another section. Shears and rotations are in degrees, and keep the membranes'
-# look.
+# How the same tissue may lie in another section: those options of ImageDataGenerator that move pixels, since grey
+# values change by the lines below. Shears and rotations are in degrees, and keep the membranes' look.
 AFFINE = {"rotation_range": 10, "shear_range": 5, "zoom_range": 0.1, "fill_mode": "reflect"}
-BORDERS = {"reflect": "REFLECT", "nearest": "REPLICATE", "constant": "CONSTANT"}  # OpenCV's names
+BORDERS = {"reflect": "REFLECT", "nearest": "REPLICATE", "constant": "CONSTANT", "wrap": "WRAP"}  # OpenCV's names
 CONTRAST = 0.2
 BRIGHTNESS = 0.1
 NOISE = 0.08

@@ -80,6 +80,15 @@ def test_transforms_are_those_of_keras(fill_mode, channels):
         assert (moved_label != nearest.apply_transform(label, drawn)).mean() < 0.02
 
 
+def test_what_comes_in_from_outside_may_be_the_other_side():
+    """SciPy's "wrap" has a period of one pixel less, so that it is no reference."""
+    array = np.random.default_rng(0).random((20, 30, 2), "float32")
+    matrix = np.array([[1.0, 0, 4], [0, 1, -3]])
+    expected = np.roll(array, (3, -4), axis=(0, 1))
+    np.testing.assert_allclose(data.transform(array, matrix, 1, "wrap"), expected, atol=1e-6)
+    np.testing.assert_array_equal(data.transform(array, matrix, 0, "wrap"), expected)
+
+
 def test_elastic_deformation_moves_image_and_label_alike_by_so_many_pixels():
     rows = np.mgrid[:60, :60][0].astype("float32")[..., np.newaxis]
     moves = []
