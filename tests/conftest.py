@@ -28,6 +28,10 @@ if keras.backend.backend() == "tensorflow":
     # so have the tests that ask for `graphs`.
     tensorflow.config.run_functions_eagerly(True)
 
+# Drawing figures would take a third of it: so they are drawn for the tests alone that ask for `pictures`.
+DRAW = Figure.savefig
+Figure.savefig = lambda figure, file, **options: Image.new("L", (1, 1)).save(file, "PNG")
+
 # For the processes that tests start: bioimageio.core, once it is imported, would have them use torch.
 os.environ["KERAS_BACKEND"] = keras.backend.backend()
 
@@ -60,15 +64,9 @@ def graphs():
 
 
 @pytest.fixture
-def pictures():
+def pictures(monkeypatch):
     """Let figures be drawn, as they are for users."""
-
-
-@pytest.fixture(autouse=True)
-def no_pictures(request, monkeypatch):
-    """Figures are drawn for the tests alone that ask for `pictures`: they would take a third of a small training."""
-    if "pictures" not in request.fixturenames:
-        monkeypatch.setattr(Figure, "savefig", lambda figure, file, **options: Image.new("L", (1, 1)).save(file, "PNG"))
+    monkeypatch.setattr(Figure, "savefig", DRAW)
 
 
 @pytest.fixture
