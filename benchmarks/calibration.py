@@ -20,7 +20,7 @@ from segmentation.training import runs
 
 
 def compare(folder):
-    """Temperature and errors of the network in a folder: dict of str to float."""
+    """Temperature, of several classes their mean, and errors of the network in a folder: dict of str to float."""
     held_out = data.read_held_out(folder)
     network, settings = networks.load_network(folder / "model.keras")
     images = tqdm(held_out.images, desc=str(folder), unit="image")
@@ -31,7 +31,7 @@ def compare(folder):
     errors = [
         calibration.expected_error(calibration.measure_reliability(labels, each)) for each in (others, calibrated)
     ]
-    return dict(zip(("temperature", "before", "after"), (temperature, *errors), strict=True))
+    return dict(zip(("temperature", "before", "after"), (np.mean(temperature), *errors), strict=True))
 
 
 def main(argv=None):

@@ -5,22 +5,21 @@ from segmentation.scores import calibration
 
 
 def draw_pixels(temperature, classes=None, seed=0):
-    """Labels drawn from probabilities, and what a network says that is that much too cold or too hot."""
+    """Labels, and what a network says of them that is right at this temperature, or at these, one a class."""
     rng = np.random.default_rng(seed)
     if classes is None:
-        true = rng.random((300, 300))
-        label = rng.random(true.shape) < true
-    else:
-        true = rng.dirichlet(np.ones(classes), (300, 300))
-        label = (rng.random((300, 300, 1)) > true.cumsum(-1)).sum(-1).astype(np.uint8)
-    return label, calibration.calibrate(true.astype("float32"), 1 / temperature)
+        said = rng.random((300, 300), "float32")
+        return rng.random(said.shape) < calibration.calibrate(said, temperature), said
+    said = rng.dirichlet(np.ones(classes), (300, 300)).astype("float32")
+    true = calibration.calibrate(said, temperature)
+    return (rng.random((300, 300, 1)) > true.cumsum(-1)).sum(-1).clip(max=classes - 1).astype(np.uint8), said
 
 
 @pytest.mark.parametrize("classes", [None, 3])
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 3.0])
 def test_the_temperature_that_was_used_is_found_and_mends_the_error(classes, temperature):
     label, said = draw_pixels(temperature, classes)
-    assert calibration.fit_temperature([label], [said]) == pytest.approx(temperature, rel=0.05)
+    np.testing.assert_allclose(calibration.fit_temperature([label], [said]), temperature, rtol=0.05)
     # On other pixels than those that it was fitted on.
     label, said = draw_pixels(temperature, classes, seed=1)
     mended = calibration.calibrate(said, temperature)
@@ -30,6 +29,24 @@ def test_the_temperature_that_was_used_is_found_and_mends_the_error(classes, tem
     assert after < 0.01
     assert temperature == 1 or before > 0.05
     assert mended.dtype == np.float32 and mended.shape == said.shape
+
+
+def test_each_of_several_classes_has_a_temperature():
+    label, said = draw_pixels((0.5, 1.0, 3.0), 3)
+    found = calibration.fit_temperature([label], [said])
+    assert isinstance(found, tuple) and found == pytest.approx((0.5, 1.0, 3.0), rel=0.05)
+    label, said = draw_pixels((0.5, 1.0, 3.0), 3, seed=1)
+    before, after = (
+        calibration.expected_error(calibration.measure_reliability([label], [calibration.calibrate(said, each)]))
+        for each in (1.0, found)
+    )
+    assert after < 0.01 < 0.05 < before
+    assert isinstance(calibration.fit_temperature([np.full((4, 4), 255, np.uint8)], [np.zeros((4, 4, 3))]), float)
+
+
+def test_the_median_is_that_of_each_class():
+    assert calibration.find_median([1.0, 3.0, 2.0]) == 2
+    assert calibration.find_median([(1.0, 5.0), (2.0, 4.0), (3.0, 0.5)]) == (2, 4)
 
 
 def test_what_is_most_probable_stays():

@@ -27,8 +27,8 @@ class Settings:
     for each class, as `classes.Classes.written`, `palette` the colours they are shown in, as for `writing.write_mask`,
     and `names` what the classes are called; `shown` is the number of the one that pictures show. `scaling` is that of
     the training images, `turns` one of `geometry.TURNS`, the flips and rotations that the network was trained on, and
-    `channels` are the names of its channels, if they have some. `temperature` is that of `calibration.calibrate`, for
-    probabilities that are shown or written; masks do without.
+    `channels` are the names of its channels, if they have some. `temperature` is that of `calibration.calibrate`, or
+    those, for probabilities that are shown or written; masks do without.
     """
 
     border: float = watershed.NO_LINES
@@ -39,7 +39,7 @@ class Settings:
     scaling: scaling.Scaling = scaling.BY_DTYPE
     turns: str = "all"
     channels: tuple = ()
-    temperature: float = 1.0
+    temperature: float | tuple = 1.0
 
     def choose_turns(self, flips=True):
         """The turns to be averaged: those of the training, or without flips none."""
@@ -66,7 +66,7 @@ class Settings:
             scaling=scaling.Scaling(**{name: _to_tuple(value) for name, value in scaled.items()}),
             turns=saved.get("turns", cls.turns),
             channels=tuple(saved.get("channels", ())),
-            temperature=saved.get("temperature", cls.temperature),
+            temperature=_to_tuple(saved.get("temperature", cls.temperature)),
         )
 
     def to_json(self):

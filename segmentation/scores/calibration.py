@@ -1,38 +1,41 @@
 """Probabilities that mean what they say: a temperature that makes them so, and how far they are off.
 
 Source: Guo et al., "On Calibration of Modern Neural Networks", ICML 2017. There the temperature divides what goes into
-the sigmoid or the softmax; here it does so to probabilities, since those of several turns are averaged before.
+the sigmoid or the softmax; here it does so to probabilities, since those of several turns are averaged before. Of more
+than two classes each has a temperature of its own (their vector scaling, without the bias).
 """
 
 import numpy as np
-from scipy import optimize
+from scipy import optimize, special
 
 from segmentation.files import classes
 
 TEMPERATURES = 0.1, 10.0  # that are tried
 BINS = 15
-MOST_PIXELS = 2**20  # that are looked at
+MOST_PIXELS = 2**18  # that are looked at
 SMALLEST = 1e-6  # probability, so that its logarithm is finite
 
 
 def calibrate(probability, temperature):
-    """Probabilities at a temperature: above 1 they are less sure, below 1 surer. The most probable class stays.
+    """Probabilities at a temperature: above 1 they are less sure, below 1 surer.
+
+    The most probable class stays, unless each has a temperature of its own.
 
     Parameters
     ----------
     probability : float array (height, width) or (height, width, classes) in [0, 1]
         Of the higher of two classes, or of each.
-    temperature : float
+    temperature : float, or sequence of a float a class
 
     Returns
     -------
     array like `probability`
     """
-    if temperature == 1:
+    if np.all(np.equal(temperature, 1)):
         return probability
     if probability.ndim == 2:
         return _to_each(calibrate(_to_each(probability), temperature))
-    power = np.maximum(probability, SMALLEST) ** (1 / temperature)
+    power = np.maximum(probability, SMALLEST) ** np.divide(1, temperature, dtype=probability.dtype)
     return (power / power.sum(-1, keepdims=True)).astype(probability.dtype)
 
 
@@ -48,7 +51,7 @@ def uncalibrate(threshold, temperature):
 
 
 def fit_temperature(labels, maps):
-    """The temperature at which labels are the most likely, by sections that the network was not trained on.
+    """The temperatures at which labels are the most likely, by sections that the network was not trained on.
 
     Parameters
     ----------
@@ -58,21 +61,34 @@ def fit_temperature(labels, maps):
 
     Returns
     -------
-    float
+    float, or of more than two classes a tuple of a float a class
         1 if nothing is labelled.
     """
     numbers, each = _gather(labels, maps)
     if not len(numbers):
         return 1.0
-    logarithms = np.log(np.maximum(each, SMALLEST))
+    logarithms, chosen = np.log(np.maximum(each, SMALLEST)), (np.arange(len(numbers)), numbers)
 
-    def loss(logarithm):
-        scaled = logarithms / np.exp(logarithm)
-        right = np.take_along_axis(scaled, numbers[:, np.newaxis], axis=1)[:, 0]
-        return float(np.mean(np.logaddexp.reduce(scaled, axis=1) - right))
+    def loss(colds):
+        """Cross-entropy, and its slopes, where each temperature is exp(-cold)."""
+        scaled = logarithms * np.exp(colds)
+        probability = special.softmax(scaled, axis=1)
+        wrong = probability.copy()
+        wrong[chosen] -= 1
+        slopes = np.mean(wrong * scaled, axis=0)
+        likelihood = np.log(np.maximum(probability[chosen], np.finfo(float).tiny))
+        return -np.mean(likelihood), slopes if len(colds) > 1 else slopes.sum(keepdims=True)
 
-    found = optimize.minimize_scalar(loss, bounds=np.log(TEMPERATURES), method="bounded")
-    return float(np.exp(found.x))
+    count = each.shape[1] if each.shape[1] > 2 else 1
+    found = optimize.minimize(loss, np.zeros(count), jac=True, bounds=[np.log(TEMPERATURES)] * count)
+    temperatures = tuple(np.exp(-found.x).tolist())
+    return temperatures if count > 1 else temperatures[0]
+
+
+def find_median(temperatures):
+    """The median of the temperatures of several networks, of each class if each has one: float or tuple of float."""
+    median = np.median(temperatures, axis=0)
+    return tuple(median.tolist()) if median.ndim else float(median)
 
 
 def _gather(labels, maps):

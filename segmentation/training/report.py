@@ -50,7 +50,7 @@ class Sections:
     Parameters
     ----------
     known : classes.Classes
-    temperature : float
+    temperature : float or tuple of float
         Of the network, as from `calibration.fit_temperature`.
     """
 
