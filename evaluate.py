@@ -20,7 +20,7 @@ from tqdm import tqdm
 from segmentation import arguments
 from segmentation.files import classes, folders, labels, writing
 from segmentation.scores import doubts, growth, isbi2012, objects, tables
-from segmentation.training import report, runs
+from segmentation.training import refusals, report, runs
 
 SHOWN = 20  # doubtful labels that are drawn and printed
 
@@ -172,7 +172,7 @@ def grow(options):
     for name in ("data", "run", "folds", "minutes", "resume"):
         if changed.get(name, getattr(given, name)):
             raise ValueError(f"--{name}: is main.py's alone; leave it out.")
-    survey, problems = recipe.check(given)
+    survey, problems = refusals.check(given)
     if not problems:
         devices.start()
         pairs, problems = recipe.load(given, survey)

@@ -28,8 +28,7 @@ from segmentation import arguments, devices, extras, geometry
 from segmentation.files import checks, dataset, description, folders, scaling, splits, writing
 from segmentation.prediction import masks, networks
 from segmentation.scores import calibration, tables
-from segmentation.sources import known
-from segmentation.training import planning, report, runs
+from segmentation.training import planning, refusals, report, runs
 
 keras = lazy_loader.load("keras")  # and what imports it where it is used: Keras takes seconds to start
 
@@ -99,40 +98,8 @@ def find_architectures(file=MODEL):
     return [line.name for line in lines if isinstance(line, ast.FunctionDef) and line.name[0] != "_"]
 
 
-def check(options):
-    """Check everything that can be checked without Keras; `options.crop` is chosen if it was not given.
-
-    Returns
-    -------
-    survey : dataset.Survey, or None if the folder is no dataset at all
-    problems : list of str
-    """
-    advice = known.advise(options.data)
-    if advice:
-        return None, [advice]
-    survey = dataset.survey(
-        options.data, keep=True, ignore=options.ignore, objects=options.objects, rule=options.scaling
-    )
-    problems = checks.find_problems(
-        survey,
-        options.validation_fraction,
-        options.crop,
-        depth=options.depth,
-        group_by=options.group_by,
-        folds=options.folds,
-    )
-    options.crop = options.crop or checks.find_crop(survey, options.depth)
-    problems += filter(None, map(writing.find_obstacle, filter(None, (options.run, options.out))))
-    if options.crop % 2**options.depth:
-        fits = max(options.crop // 2**options.depth, 1) * 2**options.depth
-        problems.append(
-            f"--crop {options.crop}: not divisible by 2^{options.depth}, as --depth needs; --crop {fits} is."
-        )
-    return survey, problems + find_long_names(options)
-
-
 def load(options, survey, group=devices.ALONE):
-    """Check the rest before the first step of training, and take the pairs as `check` has decoded them.
+    """Check the rest before the first step of training, and take the pairs as `refusals.check` has decoded them.
 
     What was guessed, and what may not be meant, is printed. With `--folds`, all sections are taken twice, but for a
     fold.
@@ -144,31 +111,15 @@ def load(options, survey, group=devices.ALONE):
     """
     writes, first = group.rank == 0 and not options.fold, not (options.resume or options.fold)
     problems = find_misfit(options) if options.weights and first else []
-    if options.batch_size % group.devices:
-        problems.append(f"--batch-size {options.batch_size}: cannot be shared evenly by {group.devices} devices.")
-    if options.minutes and (options.scheduler or group.devices > 1):
-        problems.append("--minutes: fits the steps to one device; give --steps-per-epoch.")
-    if options.folds and group.processes > 1:
-        problems.append("--folds: several processes train one network; leave it out, or take --scheduler.")
-    if options.scheduler and not options.folds:
-        problems.append(f"--scheduler {options.scheduler}: shares networks, and there is one; give --folds, too.")
-    if options.scheduler:
-        try:
-            with extras.needs("volumes"):
-                import distributed  # noqa: F401 (so that what is missing is said before a training)
-        except ValueError as error:
-            problems.append(str(error))
+    problems += refusals.find_conflicts(options, group)
     if problems:
         return None, problems
     if writes:
         if not options.out and choose_out(options).parent == options.run:
             print("The test images' folder cannot be written to: their masks go to the folder of the run.")
-        fraction = options.validation_fraction != checks.FRACTION
-        if survey.parts["val"].images and (options.group_by or fraction):
-            print("val/ is what is held out; --group-by and --validation-fraction do nothing.")
-        if options.folds and fraction:
-            print("With --folds, --validation-fraction does nothing.")
-        print(*survey.notes, *(f"Warning: {text}" for text in survey.warnings), sep="\n")
+        warnings = [f"Warning: {text}" for text in survey.warnings]
+        lines = [*refusals.find_idle(options, survey), *survey.notes, *warnings]
+        print(*lines, sep="\n", end="\n" * bool(lines))
     training, held_out = splits.split(
         survey, options.validation_fraction, options.group_by, options.folds, options.fold
     )
@@ -192,13 +143,6 @@ def describe_data(training, held_out):
         "grey values": scaling.describe(training.scaling),
         "sections": splits.describe(training.stems, held_out.stems),
     }
-
-
-def find_long_names(options):
-    """Problems with test images whose masks would have names that are too long."""
-    place, _ = dataset.find_places(options.data, "test")
-    files = folders.find_images(place).values() if place.is_dir() else []
-    return [f"{file}: its name is too long for that of its mask; shorten it." for file in files if len(file.name) > 215]
 
 
 def choose_out(options):
@@ -488,7 +432,7 @@ def train_fold(options, survey=None, group=devices.ALONE):
     problems, pairs = [], None
     if survey is None:  # in a worker of a cluster
         devices.start()
-        survey, problems = check(options)
+        survey, problems = refusals.check(options)
     options.resume = runs.is_begun(options.run)
     if not problems:
         pairs, problems = load(options, survey, group)
@@ -511,7 +455,8 @@ def finish_folds(options, known):
     places = runs.list_trainings(options.run)
     members, settings = zip(*(networks.load_network(place / "model.keras") for place in places), strict=True)
     border = statistics.median_low(one.border for one in settings)
-    settings = replace(settings[0], border=border, temperature=statistics.median(one.temperature for one in settings))
+    temperature = calibration.find_median([one.temperature for one in settings])
+    settings = replace(settings[0], border=border, temperature=temperature)
     networks.save_network(networks.average(members), options.run / "model.keras", settings)
     network, _ = networks.load_network(options.run / "model.keras")
     left_out = write_test_masks(options, network, settings)
@@ -531,7 +476,7 @@ def finish_folds(options, known):
 def run(options):
     """Check, train, predict and score; returns the exit code."""
     started = time.perf_counter()
-    survey, problems = check(options)
+    survey, problems = refusals.check(options)
     if not problems:
         try:
             group = devices.join()

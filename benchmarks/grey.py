@@ -19,7 +19,7 @@ import main as recipe
 from benchmarks import isbi2012, original
 from segmentation.files import writing
 from segmentation.scores import tables
-from segmentation.training import runs
+from segmentation.training import refusals, runs
 
 ROWS = Path(__file__).with_suffix(".csv")
 
@@ -32,7 +32,7 @@ def run_ours(folder, seed, steps):
         (data_folder / "train").symlink_to((folder / "train").resolve())
         given = ["--data", str(data_folder), "--run", str(run), "--seed", str(seed)]
         options = recipe.parse([*given, "--epochs", "1", "--steps-per-epoch", str(steps)])
-        survey, _ = recipe.check(options)
+        survey, _ = refusals.check(options)
         training, held_out = map(isbi2012.name_membranes, recipe.load(options, survey)[0])
         runs.open_run(run, vars(options))
         recipe.train(options, training, held_out)

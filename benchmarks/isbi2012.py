@@ -38,7 +38,7 @@ from segmentation import arguments, figures
 from segmentation.files import classes, dataset, folders, writing
 from segmentation.prediction import masks, networks, watershed
 from segmentation.scores import isbi2012, tables
-from segmentation.training import runs
+from segmentation.training import refusals, runs
 
 FOLDS = 5
 MEMBRANES = classes.Classes((0, 255), ("membrane", "cell"), parted=True)
@@ -124,7 +124,7 @@ def run_ours(folder, fold, seed, changes):
             for file in split(list(folders.find_images(folder / "train" / part).values()), fold)[0]:
                 shutil.copy(file, outside / "train" / part)
         options = recipe.parse(["--data", str(outside), "--run", str(run), "--seed", str(seed), *changes])
-        survey, _ = recipe.check(options)
+        survey, _ = refusals.check(options)
         training, held_out = map(name_membranes, recipe.load(options, survey)[0])
         runs.open_run(run, vars(options))
         pairs = data.read_pairs(folder / "train")

@@ -13,7 +13,7 @@ from helpers import REPOSITORY, draw_dataset, free_port
 
 import main
 from segmentation import devices
-from segmentation.training import runs
+from segmentation.training import refusals, runs
 
 jax = pytest.importorskip("jax", reason="JAX is not installed")
 
@@ -77,7 +77,7 @@ def test_parts_of_a_batch_do_not_overlap():
 
 def test_a_batch_that_cannot_be_shared_is_refused(cells, tmp_path):
     options = main.parse(["--data", str(cells), "--run", str(tmp_path), "--batch-size", "6"])
-    survey, problems = main.check(options)
+    survey, problems = refusals.check(options)
     assert problems == []
     _, problems = main.load(options, survey, devices.Group(0, 1, 4))
     assert problems == ["--batch-size 6: cannot be shared evenly by 4 devices."]

@@ -40,7 +40,18 @@ FOLDERS = {
     "sources": ["annotations", "contents", "listing", "layouts", "known", "convert"],
     "scores": ["pixels", "isbi2012", "objects", "tables", "doubts", "calibration", "growth"],
     "prediction": ["watershed", "networks", "tiling", "objects", "masks"],
-    "training": ["planning", "borders", "losses", "batches", "metrics", "pacing", "runs", "report", "callbacks"],
+    "training": [
+        "refusals",
+        "planning",
+        "borders",
+        "losses",
+        "batches",
+        "metrics",
+        "pacing",
+        "runs",
+        "report",
+        "callbacks",
+    ],
     "volumes": ["reading", "cluster", "chunks", "objects", "images"],
 }
 SCRIPTS = [["model", "data"], ["main"], ["predict", "evaluate"]]

@@ -294,13 +294,6 @@ def test_an_empty_folder_of_test_labels_is_none(tmp_path):
     assert main.score_test_masks(main.parse(["--data", str(tmp_path)]), known) == {}
 
 
-def test_long_names_are_refused_before_training(tmp_path):
-    write_pairs(tmp_path)
-    write(tmp_path / "test" / f"{'x' * 230}.png", to_bytes(draw_discs(8)[0]))
-    _, problems = main.check(main.parse(["--data", str(tmp_path), *SMALL]))
-    assert "too long for that of its mask" in problems[0]
-
-
 # ---- scores
 
 
