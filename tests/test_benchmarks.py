@@ -23,6 +23,7 @@ from benchmarks import (
     many,
     objects,
     original,
+    planted,
     ranges,
     rare,
     scaling,
@@ -30,7 +31,7 @@ from benchmarks import (
     strokes,
 )
 from model import unet
-from segmentation.files import images
+from segmentation.files import folders, images
 
 
 @pytest.fixture
@@ -347,3 +348,23 @@ def test_flips_and_calibration_are_measured_on_what_a_run_has_held_out(sections,
     assert calibration.main([str(run)]) == 0
     temperature, before, after = map(float, capsys.readouterr().out.splitlines()[-1].split()[-3:])
     assert 0.1 <= temperature <= 10 and 0 <= before <= 1 and 0 <= after <= 1
+
+
+def test_faults_are_planted_where_it_is_said(tmp_path):
+    faults = planted.plant(tmp_path / "data")
+    assert len(faults) == 20
+    changed = {}
+    for stem, file in folders.find_images(planted.SOURCE / "train" / "label").items():
+        before, after = (images.read_array(place) for place in (file, tmp_path / "data/train/label" / file.name))
+        if np.any(before != after):
+            changed[stem] = np.argwhere(before != after)
+    assert changed.keys() == {stem for stem, _ in faults}
+    for stem, box in faults[:-3]:
+        assert (changed[stem].min(0) >= box[:2]).all() and (changed[stem].max(0) < box[2:]).all()
+    assert [box for _, box in faults[-3:]] == [None] * 3
+    row = {"section": "3", "top": "10", "left": "10", "bottom": "20", "right": "20", "what": "labelled cell"}
+    assert planted.is_found(("3", (19, 19, 30, 30)), row)
+    assert not planted.is_found(("3", (20, 10, 30, 30)), row)
+    assert not planted.is_found(("4", (10, 10, 30, 30)), row)
+    assert not planted.is_found(("3", None), row)
+    assert planted.is_found(("3", None), row | {"what": "its label is flipped or turned"})

@@ -204,24 +204,23 @@ def test_what_is_a_volume_is_known_by_its_name():
 
 def test_a_cluster_gives_the_same_also_when_a_worker_is_killed(volume, model_file, tmp_path, monkeypatch):
     distributed = pytest.importorskip("distributed")
-    volume = np.concatenate([volume] * 2)
     write_zarr(tmp_path / "in.zarr", volume)
     assert run(tmp_path / "in.zarr", tmp_path / "alone.zarr", model_file, "--probability") == 0
     with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
         victim = next(iter(cluster.workers.values())).pid
         done = []
 
-        def kill_after_eight(chunks_done, **options):
+        def kill_after_four(chunks_done, **options):
             for chunk in chunks_done:
                 done.append(chunk)
-                if len(done) == 8:
+                if len(done) == 4:
                     os.kill(victim, signal.SIGKILL)
                 yield chunk
 
-        monkeypatch.setattr(chunks, "tqdm", kill_after_eight)
+        monkeypatch.setattr(chunks, "tqdm", kill_after_four)
         options = ["--probability", "--scheduler", cluster.scheduler_address]
         assert run(tmp_path / "in.zarr", tmp_path / "cluster.zarr", model_file, *options) == 0
-    assert len(done) == 48
+    assert len(done) == 24
     alone, cluster = (zarr.open_group(tmp_path / name, mode="r")["0"][:] for name in ("alone.zarr", "cluster.zarr"))
     # Workers with other threads add up in another order.
     np.testing.assert_allclose(alone, cluster, atol=1e-6)
