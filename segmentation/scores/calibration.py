@@ -14,6 +14,7 @@ TEMPERATURES = 0.1, 10.0  # that are tried
 BINS = 15
 MOST_PIXELS = 2**18  # that are looked at
 SMALLEST = 1e-6  # probability, so that its logarithm is finite
+STIFF = 0.12  # what it costs by image that classes differ: a few would else decide on a rare one (benchmarks/LOG.md)
 
 
 def calibrate(probability, temperature):
@@ -68,6 +69,7 @@ def fit_temperature(labels, maps):
     if not len(numbers):
         return 1.0
     logarithms, chosen = np.log(np.maximum(each, SMALLEST)), (np.arange(len(numbers)), numbers)
+    stiff = STIFF / len(labels)
 
     def loss(colds):
         """Cross-entropy, and its slopes, where each temperature is exp(-cold)."""
@@ -77,7 +79,9 @@ def fit_temperature(labels, maps):
         wrong[chosen] -= 1
         slopes = np.mean(wrong * scaled, axis=0)
         likelihood = np.log(np.maximum(probability[chosen], np.finfo(float).tiny))
-        return -np.mean(likelihood), slopes if len(colds) > 1 else slopes.sum(keepdims=True)
+        apart = colds - np.mean(colds)
+        slopes = slopes + 2 * stiff * apart if len(colds) > 1 else slopes.sum(keepdims=True)
+        return stiff * np.sum(apart**2) - np.mean(likelihood), slopes
 
     count = each.shape[1] if each.shape[1] > 2 else 1
     found = optimize.minimize(loss, np.zeros(count), jac=True, bounds=[np.log(TEMPERATURES)] * count)
