@@ -1,5 +1,6 @@
 """Objects of masks: numbered, measured, and outlined for ImageJ."""
 
+import cv2
 import numpy as np
 import roifile
 from scipy import ndimage
@@ -153,27 +154,22 @@ def outline(numbers, position=None):
     for number, window in enumerate(ndimage.find_objects(numbers), start=1):
         if window is None:
             continue
-        inside = np.pad(numbers[window] == number, 1)
         corner = np.array([window[1].start, window[0].start])
-        paths = [_trace(path)[:, ::-1] + corner for path in measure.find_contours(inside.astype(float), 0.5)]
+        paths = [path + corner for path in _trace(numbers[window] == number)]
         rois.append(_make_roi(paths, str(number), position))
     return rois
 
 
-def _trace(path):
-    """Corners of pixels around which a path of `find_contours` runs, in the unpadded picture: int array (corners, 2).
+def _trace(inside):
+    """Corners of pixels around which the outlines of a bool array run: list of int arrays (corners, 2) of x and y.
 
-    The path goes through the middle of each edge between a pixel inside and one outside. Where it turns, two edges meet
-    in a corner; the corner is that of the next edge's ends that is nearest to the edge before.
+    OpenCV gives the outermost pixels of an object. With two of them in place of each, those to the left of an edge
+    between pixels have odd numbers, those to its right even ones.
     """
-    edges = path[:-1]
-    along = np.where(edges % 1 == 0.5, 0.0, 0.5)  # from the middle of an edge to its ends
-    following, along_next = np.roll(edges, -1, axis=0), np.roll(along, -1, axis=0)
-    ends = np.stack([following - along_next, following + along_next])
-    nearest = np.abs(ends - edges).sum(-1).argmin(0)
-    corners = np.int64(ends[nearest, np.arange(len(edges))] - 0.5)
-    straight = (np.diff(corners, axis=0, append=corners[:1]) == np.diff(corners, axis=0, prepend=corners[-1:])).all(-1)
-    return corners[~straight]
+    doubled = np.uint8(inside).repeat(2, axis=0).repeat(2, axis=1)
+    paths, _ = cv2.findContours(doubled, cv2.RETR_LIST, cv2.CHAIN_APPROX_SIMPLE)
+    corners = [(path[:, 0] + 1) // 2 for path in paths]
+    return [path[np.any(path != np.roll(path, 1, axis=0), axis=1)] for path in corners]
 
 
 def _make_roi(paths, name, position):
