@@ -13,6 +13,7 @@ from segmentation.files import classes, labels
 MOST_CLASSES = 32
 HIGHEST = 65535  # that a mask can hold
 LEAST_SPREAD = 64  # between the values of labels, from which JPEG or smoothing may have made others
+FEWEST = 9  # pixels of a class in all labels together
 WHITE = {1, 255, 65535}  # what programs write for the one class of a mask
 
 
@@ -54,6 +55,7 @@ def find_classes(contents, values=None, ignore=None, objects=False):
     _look_for_two_codings(contents, read, reading, finding)
     if objects:
         _check_outside(read, finding)
+        _check_sharp(read, reading, finding)
         chosen = (0, 255)
         names = tuple(values) if len(values) == 2 else ("background", "object")
     else:
@@ -114,6 +116,17 @@ def _choose_values(read, values, reading, finding):
     if smoothed and len(together) <= 2:
         low, high = _find_ends(read[smoothed[0]], in_colour)
         chosen = two or (sorted(together) if len(together) == 2 else [low if in_colour else 0, high])
+        foreign = [file for file in smoothed if not _are_ends(_find_ends(read[file], in_colour), chosen, in_colour)]
+        if foreign:
+            ends, known = (
+                _list(labels.name_value(value, in_colour) for value in pair)
+                for pair in (_find_ends(read[foreign[0]], in_colour), chosen)
+            )
+            where, fix = ("dataset.json names", "name those there") if two else ("others hold", "save all labels alike")
+            more = f", as {len(foreign)} labels are" if len(foreign) > 1 else ""
+            text = f"is a mask of {ends} that JPEG or smoothing has blurred{more}, where {where} {known}; {fix}."
+            finding.problems.append(f"{foreign[0]}: {text}")
+            return chosen
         half = f"white above {sum(chosen) / 2:g}"
         if in_colour:
             half = f"{labels.name_value(chosen[1], True)} where they are brighter than half way to it"
@@ -121,6 +134,9 @@ def _choose_values(read, values, reading, finding):
         finding.notes.append(f"{named}: masks of two values that JPEG or smoothing has blurred; read as {half}.")
         return chosen
     everything = set().union(*(content.counts for content in read.values()))
+    if not in_colour and min(everything, default=0) < 0 and not values:
+        _refuse_value(min(everything), finding)
+        return sorted(everything)
     if values:
         _check_named(read, values, reading, two, finding)
         return sorted(values.values())
@@ -168,21 +184,30 @@ def _find_ends(content, in_colour=False):
     return (low, high) if (len(near_low) > 1 and len(near_high) > 1) or len(between) > 2 else None
 
 
+def _are_ends(ends, chosen, in_colour):
+    """Whether the ends of a blurred mask, as from `_find_ends`, are two values, or nearly."""
+    if in_colour:
+        return all(_are_near(one, other) for one, other in zip(ends, chosen, strict=True))
+    near = (chosen[1] - chosen[0]) / labels.NEAR
+    return all(abs(one - other) <= near for one, other in zip(ends, chosen, strict=True))
+
+
+def _are_near(one, other):
+    """Whether two colours differ as little as JPEG makes them."""
+    return all(abs((one >> shift & 255) - (other >> shift & 255)) <= 255 // labels.NEAR for shift in (16, 8, 0))
+
+
 def _find_end_colours(content):
     """As `_find_ends` for colours, of which one has to be clearly brighter."""
-
-    def are_near(one, other):
-        return all(abs((one >> shift & 255) - (other >> shift & 255)) <= 255 // labels.NEAR for shift in (16, 8, 0))
-
     first = max(content.cores, key=content.counts.get)
-    far = [code for code in content.cores if not are_near(code, first)]
+    far = [code for code in content.cores if not _are_near(code, first)]
     if not far:
         return None
     second = max(far, key=content.counts.get)
     low, high = sorted((first, second))
-    if any(not are_near(code, second) for code in far) or (high >> 24) - (low >> 24) < 3 * 255 // labels.NEAR:
+    if any(not _are_near(code, second) for code in far) or (high >> 24) - (low >> 24) < 3 * 255 // labels.NEAR:
         return None
-    between = [code for code in content.counts if not (are_near(code, first) or are_near(code, second))]
+    between = [code for code in content.counts if not (_are_near(code, first) or _are_near(code, second))]
     return (low, high) if len(between) > 2 or len(content.cores) > 2 else None
 
 
@@ -218,6 +243,16 @@ def _check_outside(read, finding):
         )
 
 
+def _check_sharp(read, reading, finding):
+    """Add a problem where each value that JPEG or smoothing has made would be taken for an object."""
+    blurred = [file for file, content in read.items() if _find_ends(content, reading == "colours")]
+    if blurred:
+        finding.problems.append(
+            f"{blurred[0]}: is a mask of two values that JPEG or smoothing has blurred, and numbers no objects; leave "
+            f"out --objects, or save the labels as PNG{f', {len(blurred)} of them' * (len(blurred) > 1)}."
+        )
+
+
 def _check_named(read, values, reading, two, finding):
     """Add problems with values that the owner has not named."""
     known, unknown = set(values.values()), {}
@@ -233,6 +268,20 @@ def _check_named(read, values, reading, two, finding):
         finding.problems.append(f"{file}: holds {names}, which dataset.json does not name{more}; name it there.")
 
 
+def _list(names):
+    """Names as text: the last one after "and"."""
+    *others, last = names
+    return f"{', '.join(others)} and {last}" if others else last
+
+
+def _refuse_value(value, finding):
+    """Add a problem with a value that no mask can hold."""
+    finding.problems.append(
+        f"the labels hold {value}, which no mask can; write 0 to {HIGHEST}, or give it as --ignore {value} if it "
+        "stands for pixels that are not labelled."
+    )
+
+
 def _look_for_other_meanings(read, everything, reading, finding):
     """Add problems and warnings where more than two values may be something else than classes."""
     in_colour = reading == "colours"
@@ -246,14 +295,12 @@ def _look_for_other_meanings(read, everything, reading, finding):
             "outside; name the values in dataset.json if they are classes after all."
         )
         return
-    if not in_colour and (min(everything) < 0 or max(everything) > HIGHEST):
-        value = min(everything) if min(everything) < 0 else max(everything)
-        finding.problems.append(
-            f"the labels hold {value}, which no mask can; write 0 to {HIGHEST}, or give it as --ignore {value} if it "
-            "stands for pixels that are not labelled."
-        )
+    if not in_colour and max(everything) > HIGHEST:
+        _refuse_value(max(everything), finding)
         return
     _check_count(read, everything, finding)
+    if not finding.problems:
+        _look_for_codings(read, everything, name, in_colour, finding)
     if not finding.problems:
         _look_for_blur(read, everything, name, in_colour, finding)
     if finding.problems:
@@ -263,7 +310,8 @@ def _look_for_other_meanings(read, everything, reading, finding):
             "each value is one connected part: they are learned as classes; --objects if they number objects."
         )
     shaped = [content for content in read.values() if content.parts]
-    if 2 * len(shaped) < len(read):
+    alone = any(len(content.counts) == 2 and max(everything) in content.counts for content in read.values())
+    if not shaped or (2 * len(shaped) < len(read) and alone):  # what is seen alone in a label is a class
         return
     counts = sum((Counter(content.counts) for content in shaped), Counter())
     solid = frozenset().union(*(content.solid for content in shaped))
@@ -293,18 +341,55 @@ def _look_for_other_meanings(read, everything, reading, finding):
             )
 
 
+def _look_for_codings(read, everything, name, in_colour, finding):
+    """Add problems and warnings where what one label calls 1 another may call 2, or 255."""
+    held = [frozenset(content.counts) for content in read.values()]
+    fix = "name the values in dataset.json if they are classes, or else write 0 and 255 in all of them"
+    few = {value for value in everything if sum(content.counts.get(value, 0) for content in read.values()) < FEWEST}
+    if few and len(everything - few) == 2:
+        value = min(few)
+        file, content = next((file, content) for file, content in read.items() if value in content.counts)
+        finding.problems.append(
+            f"{file}: holds {name(value)} in {content.counts[value]} pixels, where all labels hold "
+            f"{_list(map(name, sorted(everything - few)))}; write one of these, or name it in dataset.json."
+        )
+        return
+    several = [values for values in held if len(values) > 1]
+    highs = Counter(max(values) for values in several)
+    if all(len(values) <= 2 for values in held) and several:
+        lows, named = {min(values) for values in several}, _list(map(name, sorted(highs)[:4]))
+        text = f"each label holds two values, of which the higher differs by file ({named})"
+        if len(lows) > 1:
+            pairs = ", ".join(_list(map(name, sorted(values))) for values in list(dict.fromkeys(several))[:3])
+            finding.problems.append(f"each label holds two values, but not the same ({pairs}); {fix}.")
+        elif len(highs) > 3 and len(highs) == len(several):
+            finding.problems.append(
+                f"{text}, as if each label had one object, numbered by file: with --objects inside is told from "
+                "outside; name the values in dataset.json if they are classes after all."
+            )
+        elif not in_colour and len(highs) > 1 and max(highs) >= LEAST_SPREAD:
+            finding.problems.append(f"{text}; {fix}.")
+        elif len(highs) > 1:
+            finding.warnings.append(f"{text}: they are learned as classes; write one of them if they mean the same.")
+        return
+    kinds = sorted({tuple(sorted(values)) for values in several})
+    if not in_colour and len(kinds) == 2 and len(kinds[0]) == len(kinds[1]) > 2:
+        one, other = kinds
+        steps = (other[-1] - other[0]) / (one[-1] - one[0])
+        if all(value == other[0] + steps * (before - one[0]) for before, value in zip(one, other, strict=True)):
+            finding.problems.append(
+                f"some labels hold {', '.join(map(name, one))} and others {', '.join(map(name, other))}, as if they "
+                "were counted otherwise; name the values in dataset.json if all are classes, or else write the same."
+            )
+
+
 def _look_for_blur(read, everything, name, in_colour, finding):
     """Add a problem where values are those that JPEG or smoothing makes out of classes."""
     low, high = min(everything), max(everything)
     if not in_colour and high - low < LEAST_SPREAD:
         return
     fix = "save the labels as they were drawn, or name all values in dataset.json if they are classes"
-    highs = {max(content.counts, default=0) for content in read.values()} - {0}
-    if not in_colour and all(len({0} | set(content.counts)) <= 2 for content in read.values()):
-        if min(highs) >= LEAST_SPREAD:
-            named = " and ".join(name(value) for value in sorted(highs)[:3])
-            text = f"each label holds two values, of which the higher differs by file ({named})"
-            finding.problems.append(f"{text}; write 0 and 255 in all of them, or name the values in dataset.json.")
+    if all(len(content.counts) <= 2 for content in read.values()):
         return
     shaped = [content for content in read.values() if content.parts]
     even = frozenset().union(
@@ -382,13 +467,19 @@ def holds(content, value):
     return any(value in (labels.translate(own, content.palette, r) for r in labels.READINGS) for own in content.counts)
 
 
-def find_unknown(content, known):
-    """Values of a label, as read, that are none of the classes: list of int, rising."""
+def find_unknown(content, known, mask=False):
+    """Values of a label, as read, that are none of the classes: list of int, rising.
+
+    Other two values than those of two classes are read as these where programs write them for a mask, or in a `mask`.
+    """
     read = {labels.translate(value, content.palette, known.reading) for value in content.counts} - {known.ignore}
     if known.objects or read <= set(known.values):
         return []
     # Where a value is ignored, a label of other values cannot be told from one that is ignored by mistake.
-    two = len(known.values) == 2 and known.ignore is None
-    if two and (len(read) <= 2 or _find_ends(_translate(content, known.reading, None), known.reading == "colours")):
-        return []
+    if len(known.values) == 2 and known.ignore is None:
+        if len(read) <= 2 and (mask or (known.values[0] == 0 and read <= {0} | WHITE)):
+            return []
+        ends = _find_ends(_translate(content, known.reading, None), known.reading == "colours")
+        if ends and _are_ends(ends, known.values, known.reading == "colours"):
+            return []
     return sorted(read - set(known.values))

@@ -267,7 +267,7 @@ def read_mask(file, known):
     if len(known.values) > 2:
         return classes.classify(mask, replace(known, ignore=None))
     two = replace(known, values=(0, 255), reading="greys", ignore=None, objects=False)
-    if unknown := meanings.find_unknown(labels.survey(mask), two):
+    if unknown := meanings.find_unknown(labels.survey(mask), two, mask=True):
         raise ValueError(f"{file}: holds {len(unknown)} more values than the two of a mask; write it in 0 and 255.")
     return classes.classify(mask, two)
 

@@ -1,0 +1,117 @@
+"""What the values of labels mean where their owner does not say so; test_cases.py has whole datasets."""
+
+import json
+
+import numpy as np
+import pytest
+import tifffile
+from helpers import draw_discs, to_bytes, write
+from scipy import ndimage
+
+from segmentation.files import dataset, images
+
+
+def write_labels(folder, *codings, count=8):
+    """A dataset whose labels are coded in turn: each coding is the values of outside, discs and rings around them."""
+    for i in range(count):
+        image, numbers = draw_discs(i)
+        ring = ndimage.binary_dilation(numbers > 0, iterations=3) & (numbers == 0)
+        coding = np.array(codings[i % len(codings)])
+        label = coding[np.where(ring, len(coding) - 1, numbers > 0)] if len(coding) > 2 else coding[(numbers > 0) * 1]
+        write(folder / f"train/image/{i}.png", to_bytes(image))
+        write(folder / f"train/label/{i}.png", label.astype(np.uint8))
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("codings", "text"),
+    [
+        ([(0, 1), (0, 254)], "of which the higher differs by file (1 and 254); name the values in dataset.json"),
+        ([(0, 1), (1, 2)], "each label holds two values, but not the same (0 and 1, 1 and 2)"),
+        ([(0, 255), (16, 235)], "each label holds two values, but not the same (0 and 255, 16 and 235)"),
+        ([(0, 1, 2), (1, 2, 3)], "some labels hold 0, 1, 2 and others 1, 2, 3, as if they were counted otherwise"),
+        ([(0, 1, 2), (0, 127, 254)], "some labels hold 0, 1, 2 and others 0, 127, 254, as if"),
+        ([(0, i) for i in range(1, 9)], "(1, 2, 3 and 4), as if each label had one object, numbered by file"),
+    ],
+)
+def test_labels_that_are_coded_otherwise_from_file_to_file_are_refused(tmp_path, codings, text):
+    found = dataset.survey(write_labels(tmp_path, *codings))
+    assert text in " ".join(found.problems)
+    names = {f"class {value}": value for value in {value for coding in codings for value in coding}}
+    (tmp_path / "dataset.json").write_text(json.dumps({"labels": names}))
+    assert not dataset.survey(tmp_path).problems
+
+
+def test_classes_of_which_each_label_holds_one_are_learned_with_a_warning(tmp_path):
+    found = dataset.survey(write_labels(tmp_path, (0, 1), (0, 2)))
+    assert not found.problems
+    assert "differs by file (1 and 2): they are learned as classes" in " ".join(found.warnings)
+    assert found.classes.values == (0, 1, 2)
+
+
+def test_a_pixel_of_another_value_is_no_class(tmp_path):
+    write_labels(tmp_path, (0, 255))
+    file = tmp_path / "train/label/4.png"
+    label = images.read_array(file).copy()
+    label[3, 3] = 77
+    write(file, label)
+    (problem,) = dataset.survey(tmp_path).problems
+    assert problem.startswith(f"{file}: holds 77 in 1 pixels, where all labels hold 0 and 255; write one of these")
+
+
+def test_void_is_asked_about_also_if_few_labels_have_it(tmp_path):
+    write_labels(tmp_path, (0, 1, 255), *[(0, 1)] * 3)
+    assert "is value 255, a thin ring around everything, one that stands" in " ".join(dataset.survey(tmp_path).problems)
+
+
+def blur(folder, values=(0, 255)):
+    """Blur the labels of a dataset as JPEG does, between two values."""
+    for file in (folder / "train/label").iterdir():
+        inside = images.read_array(file) > 0
+        noise = np.random.default_rng(0).integers(0, 8, inside.shape)
+        low, high = values
+        write(file, np.uint8(np.where(inside, high - noise, low + noise)))
+
+
+def test_blurred_masks_are_not_read_at_half_of_another_range(tmp_path):
+    blur(write_labels(tmp_path, (0, 255)))
+    assert "read as white above 127.5" in " ".join(dataset.survey(tmp_path).notes)
+    assert "numbers no objects; leave out --objects" in " ".join(dataset.survey(tmp_path, objects=True).problems)
+    (tmp_path / "dataset.json").write_text(json.dumps({"labels": {"background": 0, "vessel": 1}}))
+    text = "a mask of 0 and 255 that JPEG or smoothing has blurred, as 8 labels are, where dataset.json names 0 and 1"
+    assert text in " ".join(dataset.survey(tmp_path).problems)
+    (tmp_path / "dataset.json").unlink()
+    write(tmp_path / "train/label/3.png", np.uint8(images.read_array(tmp_path / "train/label/3.png") > 127))
+    assert "where others hold 0 and 1; save all labels alike" in " ".join(dataset.survey(tmp_path).problems)
+
+
+@pytest.mark.parametrize(
+    ("trained", "tested", "fine"),
+    [
+        ((0, 255), (0, 1), True),
+        ((0, 255), (0, 255), True),
+        ((0, 1), (0, 65535), True),
+        ((1, 2), (0, 1), False),
+        ((0, 255), (255, 100), False),
+        ((0, 1), (2, 2), False),
+    ],
+)
+def test_labels_of_test_images_are_read_by_their_own_two_values_only_where_these_are_a_masks(
+    tmp_path, trained, tested, fine
+):
+    write_labels(tmp_path, trained)
+    image, numbers = draw_discs(20)
+    write(tmp_path / "test/a.png", to_bytes(image))
+    write(tmp_path / "test/label/a.png", np.array(tested, np.uint16)[(numbers > 0) * 1])
+    found = dataset.survey(tmp_path)
+    assert bool(found.problems) != fine
+    if not fine:
+        assert "which no label of" in found.problems[0]
+
+
+def test_two_values_of_which_one_is_negative_are_refused(tmp_path):
+    write_labels(tmp_path, (0, 1))
+    for file in list((tmp_path / "train/label").iterdir()):
+        tifffile.imwrite(file.with_suffix(".tif"), -images.read_array(file).astype(np.int8))
+        file.unlink()
+    assert "the labels hold -1, which no mask can" in " ".join(dataset.survey(tmp_path).problems)
