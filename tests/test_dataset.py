@@ -5,7 +5,7 @@ import shutil
 import numpy as np
 import pytest
 import tifffile
-from helpers import save, write_bomb
+from helpers import draw_section, save, write_bomb
 from PIL import Image
 
 import data
@@ -248,6 +248,46 @@ def test_a_class_that_is_only_in_the_test_labels(cells):
     save(np.full((37, 53), 9, np.uint8), cells / "test" / "label" / "a.png")
     (problem,) = problems(cells)
     assert re.search(r"test/label/a.png: holds 9, which no label of .*train/label holds", problem)
+
+
+def test_labels_among_the_test_images_are_no_test_images(cells):
+    shutil.copytree(cells / "test/label", cells / "test/truth")
+    (problem,) = dataset.survey(cells).problems
+    text = f"has the names of the images in {cells}/test; move labels to {cells}/test/label, or this away."
+    assert problem == f"{cells}/test/truth: {text}"
+    shutil.rmtree(cells / "test/truth")
+    shutil.copy(cells / "test/label/a.png", cells / "test/a_mask.png")
+    (problem,) = dataset.survey(cells).problems
+    assert problem.startswith(
+        f"{cells}/test/a_mask.png: seems to be a label, as 1 of the test images do; move labels to"
+    )
+
+
+def test_what_is_unusual_in_one_file_is_named(cells):
+    images, labels = cells / "train/image", cells / "train/label"
+    save(np.zeros((48, 40), np.uint8), images / "s3.png")
+    shutil.copy(labels / "s1.png", labels / "s2.png")
+    found = dataset.survey(cells)
+    assert not found.problems
+    same, blank = sorted(found.warnings, reverse=True)
+    assert same == f"{labels}/s2.png: is the label {labels}/s1.png again, of another image."
+    assert blank == f"{images}/s3.png: is blank, but its label {labels}/s3.png is not."
+
+
+def test_an_image_of_another_range_than_all_others_is_named(tmp_path):
+    for i in range(20):
+        image, label = draw_section(np.random.default_rng(i))
+        (tmp_path / "train/image").mkdir(parents=True, exist_ok=True)
+        tifffile.imwrite(tmp_path / f"train/image/{i}.tif", image / np.float32(255 if i != 7 else 1))
+        save(label, tmp_path / f"train/label/{i}.png")
+    (warning,) = [text for text in dataset.survey(tmp_path).warnings if "spans" in text]
+    assert warning.startswith(f"{tmp_path}/train/image/7.tif: spans 8 times as many grey values as is usual here")
+
+
+def test_a_label_on_its_side_is_said_to_lie_so(cells):
+    file = cells / "train/label/s1.png"
+    Image.open(file).transpose(Image.Transpose.ROTATE_90).save(file)
+    assert "image, (48, 40); it lies on its side: turn it as its image is shown." in dataset.survey(cells).problems[0]
 
 
 def test_split_holds_out_the_last_block():

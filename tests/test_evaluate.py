@@ -3,7 +3,7 @@ import sys
 
 import keras
 import numpy as np
-from helpers import REPOSITORY, SMALL, run_epochs, save, small_network
+from helpers import REPOSITORY, SMALL, draw_discs, run_epochs, save, small_network
 from PIL import Image
 
 import evaluate
@@ -109,3 +109,16 @@ def test_scoring_needs_no_keras(tmp_path):
     done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "mean" in done.stdout
+
+
+def test_masks_of_other_values_than_the_labels_are_not_scored(tmp_path, capsys):
+    numbers = draw_discs(0)[1]
+    save(np.uint8(numbers), tmp_path / "mask/a.png")
+    save(numbers > 0, tmp_path / "label/a.png")
+    command = [str(tmp_path / "mask"), str(tmp_path / "label")]
+    assert evaluate.main(command) == 2
+    assert "mask/a.png: masks hold 0, 1, 2, 3, labels 0, 255; write masks in the values" in capsys.readouterr().err
+    save(np.uint8(numbers % 3), tmp_path / "label/a.png")
+    save(np.uint8(numbers % 3 + 1), tmp_path / "mask/a.png")
+    assert evaluate.main(command) == 0
+    assert "masks hold 3, which no label does." in capsys.readouterr().out

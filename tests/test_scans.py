@@ -9,7 +9,7 @@ from nibabel import cifti2
 from pydicom import uid
 from pydicom.dataset import Dataset, FileMetaDataset
 
-from segmentation.files import scans
+from segmentation.files import dataset, scans
 
 
 def numbers(*shape, dtype=np.uint16):
@@ -355,3 +355,18 @@ def test_a_missing_package_is_named_with_its_extra(monkeypatch, read, package, e
     monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(ValueError, match=rf'^{package} is not installed: pip install -e "\.\[{extra}\]"$'):
         read("a")
+
+
+def test_a_label_of_another_orientation_than_its_image_is_refused(tmp_path):
+    volume = np.random.default_rng(0).integers(0, 255, (20, 24, 3)).astype(np.uint8)
+    for i in range(4):
+        for part, array, affine in (
+            ("image", volume + np.uint8(i), np.diag([1, 1, 1, 1])),
+            ("label", np.uint8(volume > 90)[::-1], np.diag([-1, 1, 1, 1]) if i == 2 else np.diag([1, 1, 1, 1])),
+        ):
+            place = tmp_path / "train" / part
+            place.mkdir(parents=True, exist_ok=True)
+            nibabel.save(nibabel.Nifti1Image(array, affine), place / f"{i}.nii.gz")
+    (problem,) = dataset.survey(tmp_path).problems
+    text = "has another orientation than its image by their affines; save both in the same."
+    assert problem == f"{tmp_path}/train/label/2.nii.gz: {text}"

@@ -15,10 +15,22 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from segmentation.files import classes, description, folders, images, labels, meanings, pairing, scaling, storage
+from segmentation.files import (
+    classes,
+    description,
+    folders,
+    images,
+    labels,
+    meanings,
+    pairing,
+    scaling,
+    scans,
+    storage,
+)
 
 PARTS = ("train", "val", "test")
 MANY = 200  # files, that take a while to look at
+MUCH = 8  # times the usual range of grey values, that one image has
 READERS = min(4, os.cpu_count() or 1)
 LABELS = ("label", "mask", "gt", "groundtruth", "ground_truth", "annotation")  # what others call them
 
@@ -135,6 +147,7 @@ def survey(folder, keep=False, *, names=PARTS, ignore=None, objects=False, rule=
     store = storage.Store() if keep else None
     for name in filter(names.__contains__, PARTS):
         parts[name] = _look_at_part(folder, name, store if name != "test" else None, found)
+    _check_strays(parts["test"], found)
     described = description.Description({})
     try:
         described = description.read_description(folder)
@@ -177,6 +190,24 @@ def _check_folders(folder, parts, found):
         other = place.is_dir() and place.name[0] != "." and place.name not in PARTS
         if other and any((place / name).is_dir() for name in ("image", "images")):
             found.notes.append((place, f"is not read: only {', '.join(PARTS)} are."))
+
+
+def _check_strays(part, found):
+    """Problems with what seems to be labels among the images of test/: files of the names of others."""
+    groups = {}
+    for stem in part.images:
+        place, _, name = stem.rpartition("/")
+        groups.setdefault(place, set()).add(name)
+    top = groups.pop("", set())
+    for place, names in groups.items():
+        if names <= top:
+            text = f"has the names of the images in {part.places[0]}; move labels to {part.places[1]}, or this away."
+            found.problems.append((part.places[0] / place, text))
+    ends = re.compile(f"(.+)[_-]({'|'.join(LABELS)})s?", re.IGNORECASE)
+    masks = [name for name in sorted(top) if (match := ends.fullmatch(name)) and match[1] in top]
+    if masks:
+        text = f"seems to be a label, as {len(masks)} of the test images do; move labels to {part.places[1]}."
+        found.problems.append((part.images[masks[0]], text))
 
 
 def _gather(sentences):
@@ -341,15 +372,29 @@ def _pair(part, name, found):
         if not (image and label):
             continue
         if label.size != image.size:
-            found.problems.append((file, f"its size {label.size} is not that of its image, {image.size}."))
+            lying = "; it lies on its side: turn it as its image is shown" if label.size == image.size[::-1] else ""
+            found.problems.append((file, f"its size {label.size} is not that of its image, {image.size}{lying}."))
         elif label.pages != image.pages:
             fix = "a stack needs a label a page, and channels have to be named so in their file"
             text = f"has {label.pages} pages where its image has {image.pages}; {fix}."
             found.problems.append((file, text))
         elif label.digests == image.digests and len(label.content.counts) > 2 and label.digests[0]:
             found.problems.append((file, "is the image itself; put its label there."))
+        elif scans.lie_otherwise(part.images[stem], file):
+            text = "has another orientation than its image by their affines; save both in the same"
+            found.problems.append((file, f"{text}."))
         else:
             part.pairs[stem] = label_stem
+            if not any(image.digests) and any(label.digests):
+                found.warnings.append((part.images[stem], f"is blank, but its label {file} is not."))
+    seen = {}
+    for stem, label_stem in part.pairs.items():
+        file, image = part.labels[label_stem], part.facts[part.images[stem]]
+        for digest, own in zip(part.facts[file].digests, image.digests, strict=True):
+            first, before = seen.setdefault(digest, (file, own)) if digest else (file, own)
+            if first != file and before != own:
+                found.warnings.append((file, f"is the label {first} again, of another image."))
+                break
 
 
 def _take_as_grey(parts):
@@ -468,6 +513,12 @@ def _choose_scaling(parts, rule, found):
     outlier = scaling.describe_outlier(list(greys.values()))
     if outlier:
         found.warnings.append((part.places[0], outlier))
+    if chosen.rule != "image":
+        spans = {file: float(np.mean(np.asarray(one.high) - one.low)) for file, one in greys.items()}
+        usual = float(np.median(list(spans.values())))
+        wide = [file for file, span in spans.items() if span > MUCH * usual > 0]
+        text = f"spans {MUCH} times as many grey values as is usual here, or more, by which all others are scaled"
+        found.warnings += [(file, f"{text}; save all of them alike, or give --scaling image.") for file in wide]
     for file, one in greys.items():
         if str(one.dtype) != chosen.dtype and chosen.rule != "dtype":  # which is chosen if each fills its own range
             text = f"is {one.dtype}, other training images are {chosen.dtype}; save all of them alike."

@@ -56,8 +56,10 @@ def read_description(folder):
     if isinstance(channels, dict):
         numbered = all(str(key).isdecimal() for key in channels)
         names = [channels[key] for key in sorted(channels, key=int)] if numbered else list(channels.values())
+    elif isinstance(channels, list):
+        names = channels
     else:
-        names = list(channels)
+        raise ValueError(f'{file}: expected "channel_names": {{"0": "DAPI", "1": "actin"}}, found {channels!r}.')
     return Description(
         dict(sorted(values.items(), key=lambda item: item[1])), ignore, tuple(str(name) for name in names), file
     )

@@ -13,7 +13,7 @@ from PIL import Image, ImageSequence, UnidentifiedImageError
 from segmentation.files import rasters, scans, tiff
 
 Image.MAX_IMAGE_PIXELS = None  # Pillow's own limit is lower
-COLOUR, GREY_ALPHA, COLOUR_ALPHA = 2, 4, 6  # of the codes of PNG
+GREY, COLOUR, GREY_ALPHA, COLOUR_ALPHA = 0, 2, 4, 6  # of the codes of PNG
 
 
 def read_raster(file):
@@ -147,8 +147,13 @@ def _read_picture(file):
         array, alpha = _read_deep_png(file, kind)
     else:
         array, alpha, palette = _read_frame(image)
+    if palette is None and alpha is not None and len(np.unique(alpha)) > 2:
+        notes += ("its alpha channel is left out; save it as TIFF, unspecified, if it is a band",)
+    if orientation != 1:
+        notes += ("is turned upright, as its EXIF says",)
     array, alpha = (part if part is None else rasters.turn(part[np.newaxis], orientation) for part in (array, alpha))
-    return rasters.Raster(array, alpha, palette, notes)
+    step = 255 // (2**depth - 1) if kind == GREY and depth in (2, 4) else 1
+    return rasters.Raster(array, alpha, palette, notes, step=step)
 
 
 def _read_depth(file):

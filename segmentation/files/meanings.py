@@ -54,7 +54,7 @@ def find_classes(contents, values=None, ignore=None, objects=False):
     finding = Finding(None, [], [], [])
     _look_for_two_codings(contents, read, reading, finding)
     if objects:
-        _check_outside(read, finding)
+        _check_outside(read, reading, finding)
         _check_sharp(read, reading, finding)
         chosen = (0, 255)
         names = tuple(values) if len(values) == 2 else ("background", "object")
@@ -228,7 +228,7 @@ def _look_for_two_codings(contents, read, reading, finding):
         )
 
 
-def _check_outside(read, finding):
+def _check_outside(read, reading, finding):
     """Add a problem where 0 cannot be the outside of numbered objects."""
     counts = sum((Counter(content.counts) for content in read.values()), Counter())
     if not counts:  # nothing is labelled, which is found elsewhere
@@ -239,7 +239,7 @@ def _check_outside(read, finding):
         outside = min(counts) if negative else value
         finding.problems.append(
             f"with --objects what has the value 0 is outside, but {counts[0] / counts.total():.0%} of the pixels have "
-            f"it; if {outside} is outside, write 0 for it."
+            f"it; if {labels.name_value(outside, reading == 'colours')} is outside, write 0 for it."
         )
 
 

@@ -7,6 +7,7 @@ notes do not name the file. What is no file of its kind, or damaged, may raise a
 
 import itertools
 import math
+from pathlib import Path
 
 import numpy as np
 
@@ -19,6 +20,17 @@ AXES = {"S": "scenes", "P": "positions", "T": "times", "Z": "slices"}
 # How the dimensions of CZI are laid out as pages: blocks, views, rotations, illuminations, phases, times, slices.
 CZI_AXES = "BVRIHTZ"
 DICOM_PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
+
+
+def lie_otherwise(image, label):
+    """Whether two files of NIfTI lie in space otherwise, as their affines say; False of other files."""
+    files = [Path(file) for file in (image, label)]
+    if not all(file.name.lower().endswith((".nii", ".nii.gz")) for file in files):
+        return False
+    with extras.needs("medical"):
+        import nibabel
+    first, second = (nibabel.aff2axcodes(nibabel.load(file).affine) for file in files)
+    return first != second
 
 
 def read_nifti(file):

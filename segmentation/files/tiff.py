@@ -78,8 +78,9 @@ def read_tiff(file):
             notes.append("its alpha channel is left out; write it as an unspecified channel if it is a band")
         if page.photometric == WHITE_IS_ZERO and INTERPRETATION in page.tags:  # tifffile says 0 also if there is none
             array = _invert(array, page.bitspersample)
-            if array.dtype == bool:  # what tifffile writes if it is not told otherwise
-                notes.append("its bits are WhiteIsZero: 0 is read as white, as viewers show it")
+            # Bits are what tifffile writes if it is not told otherwise.
+            bits = "its bits are" if array.dtype == bool else "is"
+            notes.append(f"{bits} WhiteIsZero: 0 is read as white, as viewers show it")
         array, alpha = (rasters.turn(part, _find_orientation(page)) for part in (array, alpha))
         planes = page.planarconfig == APART and array.ndim == 4
         return rasters.Raster(array, alpha, _find_palette(page), tuple(notes), planes)

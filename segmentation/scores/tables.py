@@ -209,6 +209,16 @@ def find_classes(label_files, mask_files, folder, ignore=None, objects=False):
     masks = {file: labels.survey(labels.read_label(file)) for file in mask_files.values()}
     if finding.classes and len(finding.classes.values) == 2 and not (described.values or objects):
         written = set().union(*(content.counts for content in masks.values()))
+        if len(written) > 2 and not written & set(finding.classes.values) - {0}:
+            file, known = next(iter(mask_files.values())), finding.classes
+            held, named = (
+                ", ".join(labels.name_value(value, known.reading == "colours") for value in sorted(values)[:4])
+                for values in (written, known.values)
+            )
+            raise ValueError(
+                f"{file}: masks hold {held}, labels {named}; write masks in the values of the labels, and those that "
+                "number objects as inside and outside."
+            )
         if written - {0, 255} - set(finding.classes.values) and 2 < len(written) <= meanings.MOST_CLASSES:
             # The labels lack a class that the masks have.
             chosen = tuple(sorted((written - {255}) | set(finding.classes.values)))
@@ -219,13 +229,18 @@ def find_classes(label_files, mask_files, folder, ignore=None, objects=False):
         (value,) = values
         chosen = (0, value or 255)
         finding = meanings.Finding(classes.Classes(chosen, tuple(map(str, chosen)), ignore=ignore), [], [], [])
+    notes = finding.notes + finding.warnings
     if finding.classes and len(finding.classes.values) > 2 and masks:
         known = set(finding.classes.values)
         found = {
             labels.translate(value, c.palette, finding.classes.reading) for c in masks.values() for value in c.counts
         }
+        in_colour = finding.classes.reading == "colours"
+        text = ", ".join(labels.name_value(value, in_colour) for value in sorted(found - known)[:4])
+        if found - known:
+            notes.append(f"masks hold {text}, which no label does.")
         if found - known and not found & known - {min(known)}:
-            file, text = next(iter(mask_files.values())), ", ".join(map(str, sorted(found - known)[:4]))
+            file = next(iter(mask_files.values()))
             raise ValueError(
                 f"{file}: masks hold {text}, labels other values; write masks in the values of the labels."
             )
@@ -233,7 +248,7 @@ def find_classes(label_files, mask_files, folder, ignore=None, objects=False):
         raise ValueError(f"{folder}: {finding.problems[0]}")
     counted = [page for content in contents.values() for page in classes.count_classes(content, finding.classes)]
     known = replace(finding.classes, pixels=tuple(np.sum(counted, axis=0).tolist()))
-    return known, [f"{folder}: {text}" for text in finding.notes + finding.warnings]
+    return known, [f"{folder}: {text}" for text in notes]
 
 
 def find_masks(mask_folder, label_folder):

@@ -1,6 +1,7 @@
 """What keeps main.py from training, by its options and its data, found before the first step and without Keras."""
 
 import os
+from dataclasses import replace
 
 from segmentation import extras
 from segmentation.files import checks, dataset, folders, writing
@@ -36,7 +37,11 @@ def check(options):
         group_by=options.group_by,
         folds=options.folds,
     )
-    options.crop = options.crop or checks.find_crop(survey, options.depth)
+    if not options.crop:
+        options.crop = checks.find_crop(survey, options.depth)
+        if options.crop < checks.LARGEST_CROP and not survey.problems:
+            line = f"Crops have {options.crop} pixels a side, as the smallest image allows (--crop)."
+            survey = replace(survey, notes=(*survey.notes, line))
     problems += filter(None, map(writing.find_obstacle, filter(None, (options.run, options.out))))
     if options.crop % 2**options.depth:
         fits = max(options.crop // 2**options.depth, 1) * 2**options.depth
