@@ -263,15 +263,10 @@ def test_labels_among_the_test_images_are_no_test_images(cells):
     )
 
 
-def test_what_is_unusual_in_one_file_is_named(cells):
+def test_a_blank_image_whose_label_is_not_is_named(cells):
     images, labels = cells / "train/image", cells / "train/label"
     save(np.zeros((48, 40), np.uint8), images / "s3.png")
-    shutil.copy(labels / "s1.png", labels / "s2.png")
-    found = dataset.survey(cells)
-    assert not found.problems
-    same, blank = sorted(found.warnings, reverse=True)
-    assert same == f"{labels}/s2.png: is the label {labels}/s1.png again, of another image."
-    assert blank == f"{images}/s3.png: is blank, but its label {labels}/s3.png is not."
+    assert dataset.survey(cells).warnings == (f"{images}/s3.png: is blank, but its label {labels}/s3.png is not.",)
 
 
 def test_an_image_of_another_range_than_all_others_is_named(tmp_path):
@@ -280,7 +275,7 @@ def test_an_image_of_another_range_than_all_others_is_named(tmp_path):
         (tmp_path / "train/image").mkdir(parents=True, exist_ok=True)
         tifffile.imwrite(tmp_path / f"train/image/{i}.tif", image / np.float32(255 if i != 7 else 1))
         save(label, tmp_path / f"train/label/{i}.png")
-    (warning,) = [text for text in dataset.survey(tmp_path).warnings if "spans" in text]
+    (warning,) = dataset.survey(tmp_path).warnings
     assert warning.startswith(f"{tmp_path}/train/image/7.tif: spans 8 times as many grey values as is usual here")
 
 

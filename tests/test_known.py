@@ -358,7 +358,7 @@ def test_channels_of_nnunet_are_joined_and_named(tmp_path):
 
 def test_overlapping_regions_of_nnunet_become_classes():
     rules = []
-    named = known._name_regions({"background": 0, "whole": [1, 2], "core": [2], "ignore": 3}, rules)
+    named = known._name_regions({"background": 0, "whole": [1, 2], "core": [2], "ignore": 3}, rules, "dataset.json")
     assert named == {"background": 0, "whole": 1, "whole+core": 2, "ignore": 3}
     assert "Regions overlap" in rules[0]
 
@@ -630,3 +630,164 @@ def test_an_image_that_is_embedded_in_its_outlines(tmp_path):
     (tmp_path / "source" / "field1.jpg").unlink()
     found, _ = convert_all(tmp_path / "source", tmp_path)
     assert list(found.parts["train"].pairs) == ["field0", "field1", "field2"]
+
+
+# ---- layouts that are nearly known, or broken
+
+
+def write_coco(folder, **changes):
+    """COCO's JSON of three images with a triangle and a box each, with changes to all of its annotations."""
+    shape = {"segmentation": [[5, 5, 30, 5, 5, 25]], "iscrowd": 0} | changes
+    said = {"categories": [{"id": 1, "name": "cat"}], "images": [], "annotations": []}
+    for i in range(3):
+        save(image(i), folder / f"images/{i}.jpg")
+        said["images"].append({"id": i, "file_name": f"{i}.jpg", "height": SIZE[0], "width": SIZE[1]})
+        said["annotations"].append({"id": i, "image_id": i, "category_id": 1, "bbox": [5, 5, 25, 20]} | shape)
+    write_text(folder / "a.json", said)
+    return said
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({"segmentation": []}, "none of its 3 annotations has an outline"),
+        ({"segmentation": None}, "none of its 3 annotations has an outline"),
+        ({"image_id": 77}, "none of its 3 annotations has an image that is listed"),
+        ({"segmentation": [[0.1, 0.1, 0.8, 0.1, 0.1, 0.9]]}, "its outlines go from 0 to 0.9, which are no pixels"),
+        ({"segmentation": [[105, 5, 130, 5, 105, 25]]}, "outlines of 3 objects lie outside of their images"),
+    ],
+)
+def test_objects_of_coco_that_cannot_be_drawn_are_refused(tmp_path, changes, text):
+    write_coco(tmp_path, **changes)
+    with pytest.raises(ValueError, match=text):
+        known.find_layout(tmp_path)
+
+
+def test_images_of_coco_with_boxes_alone_and_annotations_of_none_are_left_out_by_name(tmp_path):
+    said = write_coco(tmp_path)
+    said["annotations"].append(said["annotations"][0] | {"id": 7, "segmentation": []})
+    said["annotations"].append(said["annotations"][0] | {"id": 8, "image_id": 9})
+    said["annotations"][1]["image_id"] = "1"  # as some write it
+    write_text(tmp_path / "a.json", said)
+    layout = known.find_layout(tmp_path)
+    assert [pair.stem for pair in layout.pairs] == ["1", "2"]
+    assert layout.pairs[0].label().max() == 255
+    rules = " ".join(layout.rules)
+    assert "a.json: 0.jpg has an object with a box and no outline and is left out." in rules
+    assert "a.json: annotation 8 is of no image that is listed and is left out." in rules
+    del said["categories"][0]["name"]
+    write_text(tmp_path / "a.json", said)
+    with pytest.raises(ValueError, match=r"a\.json: one of its categories has no id or no name"):
+        known.find_layout(tmp_path)
+
+
+def test_outlines_of_labelme_that_were_drawn_on_another_size_are_refused(tmp_path):
+    save(image(0), tmp_path / "a.png")
+    said = {"imagePath": "a.png", "imageHeight": 64, "imageWidth": 80}
+    shape = {"label": "cell", "points": [[5, 5], [30, 5], [5, 25]]}
+    write_text(tmp_path / "a.json", said | {"shapes": [shape]})
+    with pytest.raises(ValueError, match=r"a\.png: has 32x40 pixels, its outlines were drawn on 64x80"):
+        known.find_layout(tmp_path).pairs[0].label()
+    for broken in ({"label": None}, {"points": None}):
+        write_text(tmp_path / "a.json", said | {"shapes": [{k: v for k, v in (shape | broken).items() if v}]})
+        with pytest.raises(ValueError, match=r"a\.json: one of its shapes has no label, or no points"):
+            known.find_layout(tmp_path)
+
+
+def test_masks_that_are_blurred_or_classes_do_not_number_objects(tmp_path):
+    blurred = np.where(WHITE, 250, 3).astype(np.uint8) + np.random.default_rng(0).integers(0, 5, SIZE).astype(np.uint8)
+    several = np.zeros(SIZE, np.uint8)
+    several[2:30:6, 2:38] = 1
+    several[5:30:6, 2:38] = 2
+    assert not contents.numbers_objects([])
+    for name, label in (("blurred", blurred), ("classes", several)):
+        for i in range(3):
+            save(image(i), tmp_path / name / f"x{i}.png")
+            save(label, tmp_path / name / f"x{i}_masks.png")
+        layout = known.find_layout(tmp_path / name)
+        assert layout.name == "images and labels in one folder"
+        assert all(pair.label.name.endswith("_masks.png") for pair in layout.pairs)
+    save(several, tmp_path / "classes/x0_masks_1.png")
+    with pytest.raises(ValueError, match=r"x0_masks\.png and x0_masks_1\.png: are of one image, and labels hold more"):
+        known.find_layout(tmp_path / "classes")
+
+
+def test_a_mask_an_object_beside_a_folder_of_images_is_joined(tmp_path):
+    for i in range(3):
+        save(image(i), tmp_path / f"images/c{i}.png")
+        for number in range(1, i + 2):
+            save(number == NUMBERS, tmp_path / f"masks/c{i}_{number}.png")
+    layout = known.find_layout(tmp_path)
+    np.testing.assert_array_equal(layout.pairs[2].label()[0] > 0, PARTED)
+    assert "The objects of an image are one label" in " ".join(layout.rules)
+
+
+def test_a_layout_like_vocs_has_the_names_of_voc_only_where_it_is_so(tmp_path):
+    for i in range(4):
+        save(image(i), tmp_path / f"set/JPEGImages/a{i}.jpg")
+        save(np.uint8(WHITE) * 3, tmp_path / f"set/SegmentationClass/a{i}.png")
+    write_text(tmp_path / "set/ImageSets/trn.txt", "a0.jpg\na1.jpg\na2.jpg\n")
+    write_text(tmp_path / "set/ImageSets/val.txt", "JPEGImages/a3\n")
+    layout = known.find_layout(tmp_path / "set")
+    assert (layout.name, layout.labels) == ("Pascal VOC's layout, with classes whose names it does not tell", {})
+    assert [(pair.part, pair.stem) for pair in layout.pairs] == [*(("train", f"a{i}") for i in range(3)), ("val", "a3")]
+    write_text(tmp_path / "set/labelmap.txt", "background\ncell\n")
+    with pytest.raises(ValueError, match="expected lines such as cell:255,0,0::, found 'background'"):
+        known.find_layout(tmp_path / "set")
+
+
+def test_pets_are_what_is_looked_for(tmp_path):
+    trimap = np.where(WHITE, 1, 2).astype(np.uint8)
+    trimap[7] = 3
+    for i in range(3):
+        save(image(i), tmp_path / f"images/pet_{i}.jpg")
+        save(trimap, tmp_path / f"annotations/trimaps/pet_{i}.png")
+    layout = known.find_layout(tmp_path)
+    assert layout.labels == {"background": 0, "pet": 1, "ignore": 255}
+    label = layout.pairs[0].label()[0]
+    assert (label[10, 15], label[0, 0], label[7, 0]) == (1, 0, 255)
+
+
+def test_cases_of_nnunet_that_end_in_four_digits_are_no_channels(tmp_path):
+    write_text(tmp_path / "dataset.json", {"labels": {"background": "0", "cell": "1"}})
+    for i in range(3):
+        save(image(i, 1), tmp_path / f"imagesTr/amos_{i:04}.png")
+        save(np.uint8(WHITE), tmp_path / f"labelsTr/amos_{i:04}.png")
+        save(image(i + 5, 1), tmp_path / f"imagesTs/amos_{i + 20:04}.png")
+    save(image(9, 1), tmp_path / "imagesVa/amos_0050.png")
+    layout = known.find_layout(tmp_path)
+    assert len([pair for pair in layout.pairs if pair.part == "test"]) == 3
+    assert layout.labels == {"background": "0", "cell": "1"}
+    assert f"{tmp_path}/imagesVa is not known and is left out." in layout.rules
+    write_text(tmp_path / "dataset.json", {"labels": ["background", "cell"]})
+    with pytest.raises(ValueError, match=r"dataset\.json: expected \"labels\": "):
+        known.find_layout(tmp_path)
+
+
+def test_copies_and_lists_and_others_are_named(tmp_path):
+    for place in ("kaggle_3m", "lgg-mri-segmentation/kaggle_3m"):
+        for i in range(3):
+            save(image(i), tmp_path / "lgg" / place / f"TCGA_A/TCGA_A_{i}.png")
+            save(WHITE, tmp_path / "lgg" / place / f"TCGA_A/TCGA_A_{i}_mask.png")
+    layout = known.find_layout(tmp_path / "lgg")
+    assert len(layout.pairs) == 3 and "is a copy and is left out, as 5 more like it" in " ".join(layout.rules)
+    for i in range(3):
+        save(image(i), tmp_path / f"own/images/{i}.png")
+        save(WHITE, tmp_path / f"own/masks/{i}.png")
+    write_text(tmp_path / "own/train.txt", "0\n1\n")
+    assert f"{tmp_path}/own/train.txt is not read and is left out." in known.find_layout(tmp_path / "own").rules
+
+
+def test_parts_of_our_layout_that_are_named_otherwise_are_read(tmp_path):
+    for place, masks, count in (("train/image", "train/label", 3), ("valid/images", "valid/masks", 1)):
+        for i in range(count):
+            save(image(i + 10 * count), tmp_path / place / f"{i}.png")
+            save(WHITE, tmp_path / masks / f"{i}.png")
+    save(image(7), tmp_path / "test/images/a.png")
+    save(WHITE, tmp_path / "test/masks/a.png")
+    layout = known.find_layout(tmp_path)
+    assert [(pair.part, pair.label is not None) for pair in layout.pairs] == [
+        *[("train", True)] * 3,
+        ("val", True),
+        ("test", True),
+    ]

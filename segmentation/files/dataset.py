@@ -387,14 +387,6 @@ def _pair(part, name, found):
             part.pairs[stem] = label_stem
             if not any(image.digests) and any(label.digests):
                 found.warnings.append((part.images[stem], f"is blank, but its label {file} is not."))
-    seen = {}
-    for stem, label_stem in part.pairs.items():
-        file, image = part.labels[label_stem], part.facts[part.images[stem]]
-        for digest, own in zip(part.facts[file].digests, image.digests, strict=True):
-            first, before = seen.setdefault(digest, (file, own)) if digest else (file, own)
-            if first != file and before != own:
-                found.warnings.append((file, f"is the label {first} again, of another image."))
-                break
 
 
 def _take_as_grey(parts):

@@ -420,6 +420,17 @@ def _look_for_blur(read, everything, name, in_colour, finding):
         )
 
 
+def may_number_objects(contents):
+    """Whether labels, as `labels.Content`, may number their objects, each value one connected part."""
+    everything = set().union(*(content.counts for content in contents))
+    return len(everything) > MOST_CLASSES or _are_objects(contents, everything, surely=False)
+
+
+def are_blurred(content):
+    """Whether a label is a mask of two values that JPEG or smoothing has blurred."""
+    return bool(_find_ends(content, content.in_colour))
+
+
 def _are_objects(contents, everything, surely=True):
     """Whether the values of labels number objects: each one connected part, different from file to file.
 

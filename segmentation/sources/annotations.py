@@ -43,10 +43,65 @@ def check_coco(said, file):
             missing = [key for key in keys if entry.get(key) is None]
             if missing:
                 raise ValueError(f"{file}: one of its {name} has no {missing[0]}; is it COCO's of outlines?")
+    if not isinstance(said["categories"], list) or any(
+        not isinstance(one, dict) or one.get("id") is None or not one.get("name") for one in said["categories"]
+    ):
+        raise ValueError(f"{file}: one of its categories has no id or no name; add it.")
     known = {category["id"] for category in said["categories"]}
     unknown = {entry["category_id"] for entry in said["annotations"]} - known
     if unknown:
         raise ValueError(f"{file}: an annotation has the category {min(unknown)}, which is not among its categories.")
+
+
+def sort_coco(said, file):
+    """The annotations of COCO's JSON by the id of their image, as text; and what was left out.
+
+    Returns
+    -------
+    drawn : dict of str to list of dict
+    boxed : set of str
+        Images with an object that has a box and no outline.
+    orphans : list of dict
+        Annotations of an image that is not listed.
+
+    Raises
+    ------
+    ValueError
+        If no object has an outline, or outlines are no pixels of their images.
+    """
+    sizes = {str(one["id"]): (one["width"], one["height"]) for one in said["images"]}
+    drawn, boxed, orphans, outside, largest = {}, set(), [], [], 0.0
+    for one in said["annotations"]:
+        image, shape = str(one["image_id"]), one.get("segmentation")
+        if image not in sizes:
+            orphans.append(one)
+        elif not shape:
+            boxed.add(image)
+        else:
+            drawn.setdefault(image, []).append(one)
+            if isinstance(shape, list):
+                low, high = _find_box(shape)
+                largest = max(largest, *high)
+                if min(high) < 0 or low[0] > sizes[image][0] or low[1] > sizes[image][1]:
+                    outside.append(image)
+    if said["annotations"] and not drawn:
+        lacking = "an outline" if boxed else "an image that is listed"
+        raise ValueError(f"{file}: none of its {len(said['annotations'])} annotations has {lacking}.")
+    if boxed >= drawn.keys() and drawn:
+        raise ValueError(f"{file}: in every image of it an object has a box and no outline; outline all objects.")
+    outlines = any(isinstance(one["segmentation"], list) for found in drawn.values() for one in found)
+    if outlines and largest <= 1:
+        raise ValueError(f"{file}: its outlines go from 0 to {largest:g}, which are no pixels; multiply them.")
+    if outside:
+        text = f"outlines of {len(outside)} objects lie outside of their images"
+        raise ValueError(f"{file}: {text}, as of image {outside[0]}; were they drawn on images of another size?")
+    return drawn, boxed, orphans
+
+
+def _find_box(outlines):
+    """The lowest and the highest x and y of outlines: two arrays of two."""
+    points = np.concatenate([np.asarray(outline, float).reshape(-1, 2) for outline in outlines])
+    return points.min(0), points.max(0)
 
 
 def read_embedded(text):

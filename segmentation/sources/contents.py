@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from segmentation.files import classes, images, labels
+from segmentation.files import classes, images, labels, meanings
 from segmentation.sources import annotations
 
 VOID = 255
@@ -65,9 +65,16 @@ def read_recoded(file, table):
     return recoded
 
 
+def look(files):
+    """The `labels.Content` of the first ones of some labels that hold more than two values and are not blurred."""
+    contents = [labels.survey(labels.read_label(file)) for file in list(files)[:8]]
+    return [content for content in contents if len(content.counts) > 2 and not meanings.are_blurred(content)]
+
+
 def numbers_objects(files):
-    """Whether labels number objects: one of the first ones holds more than two values."""
-    return any(len(np.unique(images.read_pages(file))) > 2 for file in list(files)[:8])
+    """Whether labels number objects: those of the first ones that hold more than two values look so."""
+    several = look(files)
+    return bool(several) and meanings.may_number_objects(several)
 
 
 def join_channels(files):
@@ -87,11 +94,17 @@ def read_page(file, number):
     return pages[number : number + 1]
 
 
-def draw(objects, image, size=None):
-    """A function that makes the label of an image out of `annotations.draw_objects`."""
+def draw(objects, image, size=None, drawn_on=None):
+    """A function that makes the label of an image out of `annotations.draw_objects`.
+
+    It refuses outlines that were drawn on an image of another size than `size`, or that of the image.
+    """
 
     def read():
         found = size or images.read_pages(image).shape[1:3]
+        if drawn_on and tuple(drawn_on) != tuple(found):
+            (height, width), (before, across) = found, drawn_on
+            raise ValueError(f"{image}: has {height}x{width} pixels, its outlines were drawn on {before}x{across}.")
         try:
             return annotations.draw_objects(objects, found)[np.newaxis]
         except (ValueError, IndexError, TypeError) as error:

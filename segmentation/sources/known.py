@@ -19,6 +19,7 @@ LABELS = (
     *("masks", "mask", "labels", "label", "lab", "annotations", "gt", "groundtruth", "segmentations", "targets"),
     *("manual", "manual1", "1stmanual", "2ndmanual", "annot"),
 )
+LISTS = ("train.txt", "val.txt", "valid.txt", "test.txt", "trainval.txt", "codes.txt", "class_dict.csv")
 SUFFIXES = ("_mask", "_masks", "_label", "_labels", "_seg", "_segmentation", "_gt", "_manual", "_anno")
 TRAINED_ON = {  # of Cityscapes: its numbers of the 19 classes that are scored; all others are void
     "road": 7,
@@ -124,10 +125,13 @@ def find_own(folder):
     if not is_own(folder):
         return None
     layout = layouts.Layout("the layout of this repository")
-    for part in listing.PARTS:
-        place = folder / part
-        inside = part != "test" or (place / "image").is_dir()
-        layout.add(part, place / "image" if inside else place, place / "label")
+    places = {part: listing.find_folder(folder, names) for part, names in listing.PARTS.items()}
+    for part, place in places.items():
+        if place:
+            found, masks = (listing.find_folder(place, names) for names in (IMAGES, LABELS))
+            layout.add(part, found or (place if part == "test" else place / "image"), masks or place / "label")
+    others = [place for place in listing.list_folders(folder) if place not in places.values()]
+    layout.leave_out(others, "is not known")
     if (folder / description.NAME).is_file():
         said = {name.lower(): value for name, value in annotations.look_at_json(folder / description.NAME).items()}
         layout.labels, layout.channels = said.get("labels", {}), said.get("channel_names", {})
@@ -220,7 +224,8 @@ def find_dsb2018(folder):
 def find_kvasir(folder):
     """Kvasir-SEG: images/*.jpg and masks/*.jpg of the same names."""
     stems = list(listing.list_files(folder / "images"))
-    named = "kvasir" in folder.name.lower() or (folder / "kavsir_bboxes.json").is_file()  # its own spelling
+    named = re.search("kvasir[-_ ]?seg|sessile", folder.name.lower())
+    named = named or (folder / "kavsir_bboxes.json").is_file()  # its own spelling
     if not stems or not (named or all(re.fullmatch("c[a-z0-9]{24}", stem) for stem in stems)):
         return None
     layout = layouts.Layout("Kvasir-SEG (polyps)", {"background": 0, "polyp": 255})
@@ -270,6 +275,10 @@ def find_voc(folder):
     layout = layouts.Layout("Pascal VOC (20 kinds of things)")
     layout.labels = {name: value for value, name in enumerate(VOC)} | {"ignore": contents.VOID}
     names, colours = folder / "class_names.txt", folder / "labelmap.txt"
+    found, masks = listing.list_files(folder / "JPEGImages"), listing.list_files(place)
+    official = re.search(r"voc(devkit|trainval|\d{4})", str(folder).lower()) or any(
+        re.fullmatch(r"\d{4}_\d{6}", stem) for stem in masks
+    )
     if names.is_file():
         layout = layouts.Layout("Pascal VOC's layout, with classes of its own (class_names.txt)")
         listed = [name for name in names.read_text().split("\n") if name.strip() and name.strip() != "__ignore__"]
@@ -278,18 +287,23 @@ def find_voc(folder):
         layout = layouts.Layout("Pascal VOC's layout, with colours of its own (labelmap.txt)")
         for line in colours.read_text().splitlines():
             if line.strip() and line[0] != "#":
-                name, colour = line.split(":")[:2]
+                name, colour = [*line.split(":"), ""][:2]
+                if not re.fullmatch(r" *\d+ *, *\d+ *, *\d+ *", colour):
+                    raise ValueError(f"{colours}: expected lines such as cell:255,0,0::, found {line!r}.")
                 layout.labels[name] = "#" + bytes(map(int, colour.split(","))).hex()
+    elif not official:
+        layout = layouts.Layout("Pascal VOC's layout, with classes whose names it does not tell")
     if layout.labels.get("ignore") == contents.VOID:
         layout.rules.append("The value 255 is void: it is not labelled.")
     layout.rules.append(f"Labels are those of {place.name}.")
-    found, masks = listing.list_files(folder / "JPEGImages"), listing.list_files(place)
-    listed = {}
-    for part, names in {"train": ("train", "default"), "val": ("val",), "test": ("test",)}.items():
-        files = [folder / "ImageSets" / "Segmentation" / f"{name}.txt" for name in names]
-        listed[part] = [stem for file in files if file.is_file() for stem in file.read_text().split()]
+    listed, lists = {}, folder / "ImageSets" / "Segmentation"
+    lists = lists if lists.is_dir() else lists.parent
+    for part, names in {"train": ("train", "trn", "default"), "val": ("val",), "test": ("test", "tst")}.items():
+        files = [lists / f"{name}.txt" for name in names]
+        lines = [line for file in files if file.is_file() for line in file.read_text().split()]
+        listed[part] = [re.sub(r"\.(jpe?g|png)$", "", re.split(r"[\\/]", line)[-1]) for line in lines]
     if any(listed.values()):
-        layout.rules.append("What is in train/ and val/ is read from ImageSets/Segmentation.")
+        layout.rules.append(f"What is in train/ and val/ is read from {lists.relative_to(folder).as_posix()}.")
     else:
         listed["train"] = list(masks)
     for part, stems in listed.items():
@@ -344,6 +358,8 @@ def find_stacks(folder):
         if image not in files or label not in files:
             continue
         numbered = contents.numbers_objects([files[label]])
+        if not numbered and contents.look([files[label]]):
+            raise ValueError(f"{files[label]}: holds more than two values, which do not number objects; write 0, 255.")
         read = functools.partial(contents.read_sections_of_labels, numbered=numbered)
         outside = "membrane" if inside == "cell" else "background"
         layout = layouts.Layout("sections in stacks (ISBI 2012, SNEMI3D, EPFL)", {outside: 0, inside: 255})
@@ -366,14 +382,17 @@ def find_nnunet(folder):
     layout = layouts.Layout("nnU-Net's raw data")
     if (folder / description.NAME).is_file():
         said = annotations.look_at_json(folder / description.NAME)
-        layout.labels = _name_regions(said.get("labels", {}), layout.rules)
+        layout.labels = _name_regions(said.get("labels", {}), layout.rules, folder / description.NAME)
         layout.channels = said.get("channel_names") or said.get("modality") or {}
+    plain = False  # whether numbers at the end are those of cases, not of channels
     for part, ending in (("train", "Tr"), ("test", "Ts")):
-        cases = {}
-        for stem, file in listing.list_files(folder / f"images{ending}").items():
-            cases.setdefault(re.sub(r"_\d{4}$", "", stem), []).append(file)
+        cases, labelled = {}, listing.list_files(folder / f"labels{ending}")
+        found = listing.list_files(folder / f"images{ending}")
+        plain = plain or any(stem in labelled for stem in found)
+        for stem, file in found.items():
+            cases.setdefault(stem if plain else re.sub(r"_\d{4}$", "", stem), []).append(file)
         files = {case: found[0] for case, found in cases.items()}
-        layout.add(part, files, listing.list_files(folder / f"labels{ending}"))
+        layout.add(part, files, labelled)
         joined = {files[case]: found for case, found in cases.items() if len(found) > 1}
         fewer = [case for case, found in cases.items() if len(found) < max(map(len, cases.values()))]
         if fewer:
@@ -389,13 +408,17 @@ def find_nnunet(folder):
             else pair
             for pair in layout.pairs
         ]
+    known = [f"{kind}{ending}" for kind in ("images", "labels") for ending in ("Tr", "Ts")]
+    layout.leave_out([place for place in listing.list_folders(folder) if place.name not in known], "is not known")
     return layout
 
 
-def _name_regions(named, rules):
+def _name_regions(named, rules, file):
     """The `labels` of nnU-Net, where a name may stand for several values: each value by all the names that it has."""
-    if named and all(isinstance(value, str) for value in named.values()):  # as nnU-Net once wrote them
-        return {name: int(value) for value, name in named.items()}
+    if not isinstance(named, dict):
+        raise ValueError(f'{file}: expected "labels": {{"background": 0, "cell": 1}}, found {named!r}.')
+    if named and all(str(name).isdecimal() and isinstance(value, str) for name, value in named.items()):
+        return {name: int(value) for value, name in named.items()}  # as nnU-Net once wrote them
     if not any(isinstance(value, list) for value in named.values()):
         return named
     rules.append("Regions overlap: each value is a class, with the names of all regions that it is part of.")
@@ -424,7 +447,7 @@ def find_cellpose(folder):
             return None
         layout.add(part, found, masks, contents.read_objects)
         layout.leave_out(made.values(), "is made by Cellpose")
-    return layout
+    return layout if layout.can_be_trained_on() else None
 
 
 def find_tracking(folder):
@@ -461,6 +484,9 @@ def find_labelme(folder):
             described[file] = said
     if not described:
         return None
+    for file, said in described.items():
+        if any(not shape.get("label") or "points" not in shape for shape in said["shapes"]):
+            raise ValueError(f"{file}: one of its shapes has no label, or no points; name or remove it.")
     layout = layouts.Layout("LabelMe's JSON")
     names = {shape["label"] for said in described.values() for shape in said["shapes"]}
     values = _number_names(layout, sorted(names - {"__ignore__"}))
@@ -486,7 +512,8 @@ def find_labelme(folder):
             label = contents.draw(objects, file, size)
         else:
             taken.add(image)
-            label = contents.draw(objects, image)
+            drawn_on = (said.get("imageHeight"), said.get("imageWidth"))
+            label = contents.draw(objects, image, drawn_on=drawn_on if all(drawn_on) else None)
         place = file.relative_to(folder)
         part = listing.find_part(place.parts[0]) if len(place.parts) > 1 else None
         stem = place.relative_to(place.parts[0]) if part else place
@@ -551,21 +578,29 @@ def find_coco(folder):
         if part in parts:
             raise ValueError(f"{folder}: {parts[part].name} and {file.name} may be meant both; remove one of the two.")
         parts[part] = file
-        drawn, missing = {}, []
-        for one in said["annotations"]:
-            value = layout.labels["ignore"] if one.get("iscrowd") else values[names[file][one["category_id"]]]
-            drawn.setdefault(one["image_id"], []).append((value, one.get("segmentation") or []))
+        missing, boxed = [], []
+        shapes, without, orphans = annotations.sort_coco(said, file)
+        layout.leave_out([f"{file}: annotation {one.get('id')}" for one in orphans], "is of no image that is listed")
+        drawn = {}
+        for number, found_there in shapes.items():
+            for one in found_there:
+                value = layout.labels["ignore"] if one.get("iscrowd") else values[names[file][one["category_id"]]]
+                drawn.setdefault(number, []).append((value, one["segmentation"]))
         for one in said["images"]:
+            if str(one["id"]) in without:
+                boxed.append(f"{file}: {one['file_name']}")
+                continue
             steps = [step for step in re.split(r"[\\/]", one["file_name"]) if step not in ("", ".", "..")]
             image = _choose_image(found.get(steps[-1].lower(), []), steps, file, part)
             if image is None:
                 missing.append(f"{file}: {one['file_name']}")
                 continue
             inside = "/".join(steps[:-1]) if "/".join(steps) == one["file_name"] and ":" not in steps[0] else ""
-            label = contents.draw(drawn.get(one["id"], []), image, (one["height"], one["width"]))
+            label = contents.draw(drawn.get(str(one["id"]), []), image, (one["height"], one["width"]))
             stem = f"{inside}/{folders.find_stem(image)}".removeprefix("/")
             layout.pairs.append(layouts.Pair(part, stem, image, label))
         layout.leave_out(missing, "is not there, or more than once,")
+        layout.leave_out(boxed, "has an object with a box and no outline")
     return layout
 
 
@@ -601,14 +636,15 @@ def find_pets(folder):
     truth = folder / "annotations"
     if not ((truth / "trimaps").is_dir() and (folder / "images").is_dir()):
         return None
-    layout = layouts.Layout("Oxford-IIIT Pet", {"pet": 1, "background": 2, "ignore": 3})
-    layout.rules.append("The value 3, the border, is not labelled.")
+    layout = layouts.Layout("Oxford-IIIT Pet", {"background": 0, "pet": 1, "ignore": contents.VOID})
+    layout.rules.append("What is 2, the background, becomes 0; the border, 3, is not labelled.")
+    read = functools.partial(contents.read_recoded, table={1: 1, 2: 0})
     found, masks = listing.list_here(folder / "images"), listing.list_here(truth / "trimaps")
     tested = (truth / "test.txt").read_text().splitlines() if (truth / "test.txt").is_file() else []
     tested = {line.split()[0] for line in tested if line.strip()}
     for part, held in (("train", False), ("test", True)):
         chosen = {stem: file for stem, file in found.items() if (stem in tested) == held}
-        layout.add(part, chosen, {stem: masks[stem] for stem in chosen if stem in masks})
+        layout.add(part, chosen, {stem: masks[stem] for stem in chosen if stem in masks}, read)
     return layout
 
 
@@ -636,10 +672,33 @@ def find_folders(folder):
         if not any(map(all, pairs.values())):
             pairs = {"train": (found, masks), "test": (listing.find_folder(folder, listing.PARTS["test"]), None)}
     for part, (found, masks) in pairs.items():
-        layout.add(part, found, masks)
+        if not _add_objects(layout, part, found, masks):
+            layout.add(part, found, masks)
+    lists = [file for name in LISTS if (file := folder / name).is_file()]
+    layout.leave_out(lists, "is not read")
     named = {place for both in pairs.values() for place in both if place}
     layout.leave_out([place for place in inside if place not in named and not _holds(place, named)], "is not known")
     return layout
+
+
+def _add_objects(layout, part, image_folder, mask_folder):
+    """Add pairs where each object of an image has a mask, as a_0.png and a_1.png of a.png; returns whether it is so."""
+    found, masks = (listing.list_files(listing.enter(place)) for place in (image_folder, mask_folder))
+    objects = {}
+    for stem, file in masks.items():
+        matched = re.fullmatch(r"(.+?)[_-]\d+", stem)
+        if stem in found or not matched or matched[1] not in found:
+            return False
+        objects.setdefault(matched[1], []).append(file)
+    if max(map(len, objects.values()), default=0) < 2:
+        return False
+    layout.rules.append("The objects of an image are one label; a border one pixel wide parts those that touch.")
+    layout.labels = {"background": 0, "object": 255}
+    for stem, files in objects.items():
+        read = functools.partial(contents.read_merged, found[stem], files)
+        layout.pairs.append(layouts.Pair(part, stem, found[stem], read))
+    layout.leave_out([file for stem, file in found.items() if stem not in objects], "has no label")
+    return True
 
 
 def _holds(place, named):
@@ -649,15 +708,21 @@ def _holds(place, named):
 
 def find_suffixes(folder):
     """Images and labels in one folder, or its sub-folders, where labels have a suffix such as _mask (LGG, BUSI)."""
-    files = listing.list_files(listing.enter(folder))
+    files, copies = listing.list_files(listing.enter(folder)), []
+    if any(stem.startswith("kaggle_3m/") for stem in files):  # of which Kaggle's archive holds a copy
+        copies = [stem for stem in files if stem.startswith("lgg-mri-segmentation/")]
+    copied = [files.pop(stem) for stem in copies]
+    files = {re.sub("_sat$", "", stem): file for stem, file in files.items()}  # as DeepGlobe's images are called
     for suffix in SUFFIXES:
         masks = {}
         for stem, file in files.items():
-            matched = re.fullmatch(rf"(.*){suffix}(_\d+)?", stem)
+            matched = re.fullmatch(rf"(.*){suffix}(_\d+)?", stem, re.IGNORECASE)
             if matched and matched[1] in files:
                 masks.setdefault(matched[1], []).append(file)
         if not masks:
             continue
+        if own := [file for found in masks.values() for file in found if file.suffix == ".npy" and suffix == "_seg"]:
+            raise ValueError(f"{own[0]}: is Cellpose's own file; save its masks as PNG or TIFF there, and name these.")
         layout = layouts.Layout("images and labels in one folder")
         layout.rules.append(f"Labels have the suffix {suffix}.")
         first = [found[0] for found in masks.values()]
@@ -672,6 +737,11 @@ def find_suffixes(folder):
         several = {found[0]: found for found in masks.values() if len(found) > 1}
         if several:
             layout.rules.append(f"Several masks of one image, as of {next(iter(several))}, are joined.")
+            if contents.look(file for found in masks.values() for file in found):
+                one, other = next(iter(several.values()))[:2]
+                text = "are of one image, and labels hold more than two values; keep one of them"
+                raise ValueError(f"{one} and {other.name}: {text}.")
+        layout.leave_out(copied, "is a copy")
         taken = {file for found in masks.values() for file in found}
         rest = {stem: file for stem, file in files.items() if file not in taken}
         parts = {stem: _part_of(stem) for stem in rest}
