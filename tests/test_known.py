@@ -791,3 +791,15 @@ def test_parts_of_our_layout_that_are_named_otherwise_are_read(tmp_path):
         ("val", True),
         ("test", True),
     ]
+
+
+def test_what_is_missing_between_two_folders_is_said(tmp_path):
+    for i in range(3):
+        save(image(i), tmp_path / f"images/a{i}.png")
+    write_text(tmp_path / "labels/a0.txt", "0 0.5 0.5 0.1 0.1")
+    assert "there is no image in labels (.png, " in known.advise(tmp_path)
+    for name in ("dog", "owl", "tree"):
+        save(WHITE, tmp_path / f"masks/{name}.png")
+    assert "no label in masks, such as dog, has the name of an image, such as a0" in known.advise(tmp_path)
+    save(WHITE, tmp_path / "labels/c.png")
+    assert "labels and masks may be meant both; rename or remove one" in known.advise(tmp_path)

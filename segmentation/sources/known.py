@@ -115,6 +115,12 @@ def _describe_unknown(folder):
     names = [place.name for place in inside]
     found += [f"folders {', '.join(names[:5])}{' and more' * (len(names) > 5)}"] if names else []
     missing = "which of them are labels cannot be told from their names"
+    pictures, truths = (listing.find_folder(folder, kinds) for kinds in (IMAGES, LABELS))
+    if pictures and truths and listing.holds_images(pictures):
+        missing = f"there is no image in {truths.name} ({', '.join(images.READERS)})"
+        if masks := listing.list_files(truths, masks=True):
+            one, other = (next(iter(names), "none") for names in (masks, listing.list_files(pictures)))
+            missing = f"no label in {truths.name}, such as {one}, has the name of an image, such as {other}"
     if not any(images.find_suffix(file) in images.READERS for file in files):
         missing = f"there is no image in it ({', '.join(images.READERS)})"
     return f"{folder}: its layout is not known. Found: {'; '.join(found)}; {missing}. Wanted:\n{DRAWING}"

@@ -24,13 +24,20 @@ def find_folder(folder, names):
     Raises
     ------
     ValueError
-        If several have.
+        If several have, and hold images.
     """
     found = [place for place in list_folders(folder) if re.sub("[ _-]", "", place.name.lower()) in names]
+    if len(found) > 1:
+        found = list(filter(holds_images, found)) or found[:1]
     if len(found) > 1:
         text = " and ".join(place.name for place in found)
         raise ValueError(f"{folder}: {text} may be meant both; rename or remove one of the two.")
     return found[0] if found else None
+
+
+def holds_images(folder):
+    """Whether there is an image in a folder, or below it."""
+    return any(images.find_suffix(file) in images.READERS for file in Path(folder).rglob("*"))
 
 
 def list_files(folder, masks=False):
