@@ -30,6 +30,7 @@ FOLDERS = {
         "labels",
         "description",
         "classes",
+        "blur",
         "meanings",
         "writing",
         "splits",

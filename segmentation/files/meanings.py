@@ -8,7 +8,7 @@ from __future__ import annotations  # a field has the name of the module of its 
 from collections import Counter
 from dataclasses import dataclass, replace
 
-from segmentation.files import classes, labels
+from segmentation.files import blur, classes, labels
 
 MOST_CLASSES = 32
 HIGHEST = 65535  # that a mask can hold
@@ -102,7 +102,9 @@ def _choose_values(read, values, reading, finding):
         As for `find_classes` and `Classes`.
     """
     in_colour = reading == "colours"
-    smoothed = [file for file, content in read.items() if _find_ends(content, in_colour) and not _fit(content, values)]
+    smoothed = [
+        file for file, content in read.items() if blur.find_ends(content, in_colour) and not _fit(content, values)
+    ]
     plain = {file: content for file, content in read.items() if file not in smoothed}
     together = set().union(*(content.counts for content in plain.values()))
     two = sorted(values.values()) if len(values) == 2 else None
@@ -114,13 +116,15 @@ def _choose_values(read, values, reading, finding):
         if not smoothed:
             return two
     if smoothed and len(together) <= 2:
-        low, high = _find_ends(read[smoothed[0]], in_colour)
+        low, high = blur.find_ends(read[smoothed[0]], in_colour)
         chosen = two or (sorted(together) if len(together) == 2 else [low if in_colour else 0, high])
-        foreign = [file for file in smoothed if not _are_ends(_find_ends(read[file], in_colour), chosen, in_colour)]
+        foreign = [
+            file for file in smoothed if not blur.are_ends(blur.find_ends(read[file], in_colour), chosen, in_colour)
+        ]
         if foreign:
             ends, known = (
                 _list(labels.name_value(value, in_colour) for value in pair)
-                for pair in (_find_ends(read[foreign[0]], in_colour), chosen)
+                for pair in (blur.find_ends(read[foreign[0]], in_colour), chosen)
             )
             where, fix = ("dataset.json names", "name those there") if two else ("others hold", "save all labels alike")
             more = f", as {len(foreign)} labels are" if len(foreign) > 1 else ""
@@ -164,53 +168,6 @@ def _is_mixed(plain, together):
     )
 
 
-def _find_ends(content, in_colour=False):
-    """The two values of a mask that JPEG, or interpolation, has blurred; None of any other label.
-
-    Every value that fills a square of a few pixels is then near one of the ends, and the others are of the seams.
-    """
-    if len(content.counts) <= 2 or not content.cores:
-        return None
-    if in_colour:
-        return _find_end_colours(content)
-    low, high = min(content.counts), max(content.counts)
-    if high - low < 2 * labels.NEAR or low < 0:
-        return None
-    near_low = {value for value in content.counts if (value - low) * labels.NEAR <= high - low}
-    near_high = {value for value in content.counts if (high - value) * labels.NEAR <= high - low}
-    between = set(content.counts) - near_low - near_high
-    if not content.cores <= near_low | near_high or not (content.cores & near_low and content.cores & near_high):
-        return None
-    return (low, high) if (len(near_low) > 1 and len(near_high) > 1) or len(between) > 2 else None
-
-
-def _are_ends(ends, chosen, in_colour):
-    """Whether the ends of a blurred mask, as from `_find_ends`, are two values, or nearly."""
-    if in_colour:
-        return all(_are_near(one, other) for one, other in zip(ends, chosen, strict=True))
-    near = (chosen[1] - chosen[0]) / labels.NEAR
-    return all(abs(one - other) <= near for one, other in zip(ends, chosen, strict=True))
-
-
-def _are_near(one, other):
-    """Whether two colours differ as little as JPEG makes them."""
-    return all(abs((one >> shift & 255) - (other >> shift & 255)) <= 255 // labels.NEAR for shift in (16, 8, 0))
-
-
-def _find_end_colours(content):
-    """As `_find_ends` for colours, of which one has to be clearly brighter."""
-    first = max(content.cores, key=content.counts.get)
-    far = [code for code in content.cores if not _are_near(code, first)]
-    if not far:
-        return None
-    second = max(far, key=content.counts.get)
-    low, high = sorted((first, second))
-    if any(not _are_near(code, second) for code in far) or (high >> 24) - (low >> 24) < 3 * 255 // labels.NEAR:
-        return None
-    between = [code for code in content.counts if not (_are_near(code, first) or _are_near(code, second))]
-    return (low, high) if len(between) > 2 or len(content.cores) > 2 else None
-
-
 def _look_for_two_codings(contents, read, reading, finding):
     """Add a problem where some labels have colours, or a palette, and others numbers, and they share no value."""
     if reading == "values":
@@ -245,7 +202,7 @@ def _check_outside(read, reading, finding):
 
 def _check_sharp(read, reading, finding):
     """Add a problem where each value that JPEG or smoothing has made would be taken for an object."""
-    blurred = [file for file, content in read.items() if _find_ends(content, reading == "colours")]
+    blurred = [file for file, content in read.items() if blur.find_ends(content, reading == "colours")]
     if blurred:
         finding.problems.append(
             f"{blurred[0]}: is a mask of two values that JPEG or smoothing has blurred, and numbers no objects; leave "
@@ -426,11 +383,6 @@ def may_number_objects(contents):
     return len(everything) > MOST_CLASSES or _are_objects(contents, everything, surely=False)
 
 
-def are_blurred(content):
-    """Whether a label is a mask of two values that JPEG or smoothing has blurred."""
-    return bool(_find_ends(content, content.in_colour))
-
-
 def _are_objects(contents, everything, surely=True):
     """Whether the values of labels number objects: each one connected part, different from file to file.
 
@@ -490,7 +442,7 @@ def find_unknown(content, known, mask=False):
     if len(known.values) == 2 and known.ignore is None:
         if len(read) <= 2 and (mask or (known.values[0] == 0 and read <= {0} | WHITE)):
             return []
-        ends = _find_ends(_translate(content, known.reading, None), known.reading == "colours")
-        if ends and _are_ends(ends, known.values, known.reading == "colours"):
+        ends = blur.find_ends(_translate(content, known.reading, None), known.reading == "colours")
+        if ends and blur.are_ends(ends, known.values, known.reading == "colours"):
             return []
     return sorted(read - set(known.values))

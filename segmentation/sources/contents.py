@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from segmentation.files import classes, images, labels, meanings
+from segmentation.files import blur, classes, images, labels, meanings
 from segmentation.sources import annotations
 
 VOID = 255
@@ -68,7 +68,9 @@ def read_recoded(file, table):
 def look(files):
     """The `labels.Content` of the first ones of some labels that hold more than two values and are not blurred."""
     contents = [labels.survey(labels.read_label(file)) for file in list(files)[:8]]
-    return [content for content in contents if len(content.counts) > 2 and not meanings.are_blurred(content)]
+    return [
+        content for content in contents if len(content.counts) > 2 and not blur.find_ends(content, content.in_colour)
+    ]
 
 
 def numbers_objects(files):
