@@ -22,7 +22,7 @@ import numpy as np
 from scipy import ndimage
 
 from segmentation import arguments, devices, geometry
-from segmentation.files import checks, classes, dataset, inventory, scaling, splits, storage
+from segmentation.files import checks, classes, dataset, inventory, looking, scaling, splits, storage
 from segmentation.sources import convert, known
 from segmentation.training import borders, runs
 
@@ -84,13 +84,13 @@ def take_pairs(found, sections, largest=None):
         Pixels; of larger sections a square of that size in their middle is taken.
     """
     known, facts = found.classes, {file: one for part in found.parts.values() for file, one in part.facts.items()}
-    read_pages = functools.lru_cache(storage.DECODED)(lambda file: dataset.read_image(file, facts[file]))
+    read_pages = functools.lru_cache(storage.DECODED)(lambda file: looking.read_image(file, facts[file]))
 
     def read_page(file, page):
         return read_pages(file)[page]
 
     def read_classes(file):
-        return classes.classify(dataset.read_label(file, facts[file]), known)
+        return classes.classify(looking.read_label(file, facts[file]), known)
 
     def read_label(i):
         _, _, file, page = sections[i]

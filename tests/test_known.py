@@ -11,7 +11,7 @@ from helpers import REPOSITORY, save
 from PIL import Image
 
 import data
-from segmentation.files import checks, classes, dataset, labels
+from segmentation.files import checks, classes, dataset, labels, looking
 from segmentation.sources import contents, convert, known, layouts
 
 SIZE = (32, 40)
@@ -350,7 +350,7 @@ def test_channels_of_nnunet_are_joined_and_named(tmp_path):
     assert not checks.find_problems(found) and not found.warnings
     assert found.description.channels == ("DAPI", "actin")
     part = found.parts["train"]
-    pages = dataset.read_image(part.images["case_001"], part.facts[part.images["case_001"]])
+    pages = looking.read_image(part.images["case_001"], part.facts[part.images["case_001"]])
     np.testing.assert_array_equal(pages, np.stack([image(1, 1), image(10, 1)], axis=-1)[np.newaxis])
     assert list(found.parts["test"].images) == ["case_009"]
     assert "_0000, _0001 of a case are the channels" in text

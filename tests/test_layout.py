@@ -34,6 +34,7 @@ FOLDERS = {
         "meanings",
         "writing",
         "splits",
+        "looking",
         "dataset",
         "checks",
         "inventory",

@@ -5,7 +5,6 @@ Every problem is found at once, each with its file and its fix, before any work 
 
 from __future__ import annotations  # some fields have the names of the modules of their types
 
-import hashlib
 import os
 import re
 from concurrent.futures import ThreadPoolExecutor
@@ -21,6 +20,7 @@ from segmentation.files import (
     folders,
     images,
     labels,
+    looking,
     meanings,
     pairing,
     scaling,
@@ -33,30 +33,6 @@ MANY = 200  # files, that take a while to look at
 MUCH = 8  # times the usual range of grey values, that one image has
 READERS = min(4, os.cpu_count() or 1)
 LABELS = ("label", "mask", "gt", "groundtruth", "ground_truth", "annotation")  # what others call them
-
-
-@dataclass(frozen=True)
-class Facts:
-    """What a check has to know of an image or a label.
-
-    `size` is (height, width), `pages` how many images the file holds, `channels` how many each has, `digests` are
-    fingerprints of the pages' pixels, None for a page of one value. Of an image `greys` are its `scaling.Greys` and
-    `ends` its lowest and highest value, of a label `content` is its `labels.Content`. `notes` say what was left out of
-    a file, `in_grey` that a picture in red, green and blue shows no colour. `array` is what was decoded, pages of
-    pixels or a `labels.Label`, if it is to be trained on and was kept.
-    """
-
-    size: tuple
-    pages: int
-    channels: int
-    dtype: str
-    digests: tuple
-    greys: scaling.Greys | None = None
-    ends: np.ndarray | None = None
-    content: labels.Content | None = None
-    notes: tuple = ()
-    in_grey: bool = False
-    array: object = None
 
 
 @dataclass(frozen=True)
@@ -82,8 +58,8 @@ class Survey:
 class Part:
     """The images and labels of train/, val/ or test/.
 
-    `images` and `labels` are files by stem, `facts` the `Facts` of all of them by file, None for what cannot be read,
-    and `pairs` the stem of the label by that of its image. `places` are the folders of images and of labels.
+    `images` and `labels` are files by stem, `facts` the `looking.Facts` of all of them by file, None for what cannot be
+    read, and `pairs` the stem of the label by that of its image. `places` are the folders of images and of labels.
     """
 
     places: tuple
@@ -200,7 +176,8 @@ def _check_strays(part, found):
         groups.setdefault(place, set()).add(name)
     top = groups.pop("", set())
     for place, names in groups.items():
-        if names <= top:
+        named = place.split("/")[0].lower().rstrip("s") in (*LABELS, "image")  # which `_check_folders` finds
+        if names <= top and not named:
             text = f"has the names of the images in {part.places[0]}; move labels to {part.places[1]}, or this away."
             found.problems.append((part.places[0] / place, text))
     ends = re.compile(f"(.+)[_-]({'|'.join(LABELS)})s?", re.IGNORECASE)
@@ -243,7 +220,8 @@ def _look_at_part(folder, name, store, found):
         if name == "test" and place.name == "image":
             strays = [file for file in place.parent.iterdir() if images.find_suffix(file) in folders.SUFFIXES]
             found.notes += [(file, f"is left out: the test images are those in {place}.") for file in sorted(strays)]
-        for file, facts in _look_at_each(files.values(), _look_at_label if masks else _look_at_image, store):
+        look = looking.look_at_label if masks else looking.look_at_image
+        for file, facts in _look_at_each(files.values(), look, store):
             if isinstance(facts, ValueError):
                 part.facts[file] = None
                 found.problems.append(_split_message(file, facts))
@@ -257,7 +235,7 @@ def _look_at_part(folder, name, store, found):
 
 
 def _look_at_each(files, look, store):
-    """Look at files, a few at once, since decoders let other threads run: yields (file, `Facts` or ValueError)."""
+    """Look at files, a few at once, since decoders let other threads run: yields (file, its facts or ValueError)."""
 
     def look_at(file):
         try:
@@ -288,67 +266,6 @@ def _keep(array, store):
 def _split_message(file, error):
     """A file's error as (file, text)."""
     return file, str(error).removeprefix(f"{file}: ")
-
-
-def _look_at_image(file):
-    """The `Facts` of images to train on or to predict; ValueError if they cannot be used."""
-    raster = images.read_raster(file)
-    pages = images.to_pages(raster)
-    scaling.check(pages, None, file)
-    greys = images.to_grey(pages)
-    return Facts(
-        size=pages.shape[1:3],
-        pages=len(pages),
-        channels=pages.shape[3] if pages.ndim == 4 else 1,
-        dtype=str(pages.dtype),
-        digests=tuple(map(_digest, greys)),
-        greys=scaling.survey(pages),
-        ends=np.array([pages.min(), pages.max()], pages.dtype),
-        notes=tuple(f"{note}." for note in raster.notes),
-        in_grey=pages.ndim == 4 and greys.ndim == 3,
-        array=pages,
-    )
-
-
-def _look_at_label(file):
-    """The `Facts` of a label; ValueError if it cannot be used."""
-    label = labels.read_label(file)
-    return Facts(
-        size=label.numbers.shape[1:],
-        pages=len(label.numbers),
-        channels=1,
-        dtype=str(label.numbers.dtype),
-        digests=tuple(map(_digest, label.numbers)),
-        content=labels.survey(label),
-        notes=tuple(f"{note}." for note in label.notes),
-        array=label,
-    )
-
-
-def read_image(file, facts):
-    """The pages of an image, as a survey has kept them, or read again."""
-    if facts.array is not None:
-        return facts.array
-    pages = images.read_pages(file)
-    return images.to_grey(pages) if facts.channels == 1 else pages
-
-
-def read_label(file, facts):
-    """The `labels.Label` of a file, as a survey has kept it, or read again."""
-    return labels.read_label(file) if facts.array is None else facts.array
-
-
-def _digest(array):
-    """A fingerprint of an array's values, whatever their type; None if they are all one, as in a blank tile."""
-    low, high = array.min(), array.max()
-    if low == high:
-        return None
-    plain = array.dtype.kind == "u" or (low >= 0 and high <= 65535 and not np.any(array % 1))
-    dtype = np.float64 if not plain or high > 65535 else np.uint16 if high > 255 else np.uint8
-    fingerprint = hashlib.sha256()
-    for row in array:
-        fingerprint.update(np.ascontiguousarray(row, dtype=dtype))
-    return fingerprint.hexdigest()
 
 
 def _pair(part, name, found):
