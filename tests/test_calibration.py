@@ -49,6 +49,7 @@ def test_each_of_several_classes_has_a_temperature():
 def test_the_median_is_that_of_each_class():
     assert calibration.find_median([1.0, 3.0, 2.0]) == 2
     assert calibration.find_median([(1.0, 5.0), (2.0, 4.0), (3.0, 0.5)]) == (2, 4)
+    assert calibration.find_median([1.5, (1.0, 5.0), (2.0, 4.0)]) == (1.5, 4)  # the first of an older version
 
 
 def test_what_is_most_probable_stays():

@@ -256,6 +256,9 @@ def test_labels_among_the_test_images_are_no_test_images(cells):
     text = f"has the names of the images in {cells}/test; move labels to {cells}/test/label, or this away."
     assert problem == f"{cells}/test/truth: {text}"
     shutil.rmtree(cells / "test/truth")
+    for name in ("a", "b"):  # which are images, not labels, of the same names
+        save(np.random.default_rng(0).integers(0, 255, (40, 40), np.uint8), cells / f"test/later/{name}.png")
+    assert not dataset.survey(cells).problems
     shutil.copy(cells / "test/label/a.png", cells / "test/a_mask.png")
     (problem,) = dataset.survey(cells).problems
     assert problem.startswith(

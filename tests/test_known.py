@@ -652,6 +652,8 @@ def write_coco(folder, **changes):
     [
         ({"segmentation": []}, "none of its 3 annotations has an outline"),
         ({"segmentation": None}, "none of its 3 annotations has an outline"),
+        ({"segmentation": [[]]}, "none of its 3 annotations has an outline"),
+        ({"segmentation": [5, 5, 30, 5, 5, 25]}, "annotation 0 has an outline that is no list of lists of x and y"),
         ({"image_id": 77}, "none of its 3 annotations has an image that is listed"),
         ({"segmentation": [[0.1, 0.1, 0.8, 0.1, 0.1, 0.9]]}, "its outlines go from 0 to 0.9, which are no pixels"),
         ({"segmentation": [[105, 5, 130, 5, 105, 25]]}, "outlines of 3 objects lie outside of their images"),
@@ -803,3 +805,33 @@ def test_what_is_missing_between_two_folders_is_said(tmp_path):
     assert "no label in masks, such as dog, has the name of an image, such as a0" in known.advise(tmp_path)
     save(WHITE, tmp_path / "labels/c.png")
     assert "labels and masks may be meant both; rename or remove one" in known.advise(tmp_path)
+
+
+def test_masks_of_two_observers_are_no_objects(tmp_path):
+    for i in range(3):
+        save(image(i), tmp_path / f"images/x{i}.png")
+        for observer in (1, 2):
+            save(np.roll(WHITE, observer, axis=1), tmp_path / f"masks/x{i}_{observer}.png")
+    with pytest.raises(ValueError, match="two labels fit each image"):
+        known.find_layout(tmp_path)
+
+
+def test_other_folders_in_our_layout_are_not_taken_for_it(tmp_path):
+    for i in range(3):
+        save(image(i), tmp_path / f"train/image/{i}.png")
+        save(image(i + 20), tmp_path / f"train/raw/{i}.png")
+        save(WHITE, tmp_path / f"train/label/{i}.png")
+    save(image(7), tmp_path / "test/c.png")
+    save(image(8), tmp_path / "test/raw/d.png")
+    stems = [pair.stem for pair in known.find_layout(tmp_path).pairs]
+    assert stems == ["0", "1", "2", "c", "raw/d"]
+
+
+def test_numbers_of_objects_in_npy_are_read_and_cellposes_own_are_not(tmp_path):
+    for i in range(3):
+        save(image(i), tmp_path / f"x{i}.png")
+        np.save(tmp_path / f"x{i}_seg.npy", np.uint8(WHITE))
+    assert len(known.find_layout(tmp_path).pairs) == 3
+    np.save(tmp_path / "x1_seg.npy", {"masks": NUMBERS}, allow_pickle=True)
+    with pytest.raises(ValueError, match=r"x1_seg\.npy: is Cellpose's own file"):
+        known.find_layout(tmp_path)

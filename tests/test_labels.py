@@ -1,13 +1,10 @@
-import struct
-import zlib
-
 import numpy as np
 import pytest
 import tifffile
 from helpers import make_indexed, save
 from PIL import Image
 
-from segmentation.files import classes, images, labels, meanings
+from segmentation.files import classes, labels, meanings
 
 
 @pytest.mark.parametrize("low_high", [(0, 1), (0, 128), (0, 255), (10, 200)])
@@ -45,24 +42,3 @@ def test_numbers_keep_their_bits(tmp_path):
     numbers = np.arange(300, dtype=np.uint16).reshape(1, 20, 15)
     tifffile.imwrite(tmp_path / "a.tif", np.repeat(numbers[0][..., None], 3, axis=2), photometric="rgb")
     np.testing.assert_array_equal(labels.read_label(tmp_path / "a.tif").numbers, numbers)
-
-
-def write_four_bits(file, numbers):
-    """Write a grey PNG of four bits a pixel, an even number of pixels wide."""
-    rows = b"".join(b"\0" + bytes(row[::2] << 4 | row[1::2]) for row in numbers.astype(np.uint8))
-    parts = [(b"IHDR", struct.pack(">IIBBBBB", *numbers.shape[::-1], 4, 0, 0, 0, 0))]
-    parts += [(b"IDAT", zlib.compress(rows)), (b"IEND", b"")]
-    with file.open("wb") as opened:
-        opened.write(b"\x89PNG\r\n\x1a\n")
-        for kind, content in parts:
-            opened.write(struct.pack(">I", len(content)) + kind + content)
-            opened.write(struct.pack(">I", zlib.crc32(kind + content)))
-
-
-def test_a_png_of_few_bits_holds_numbers_or_black_and_white(tmp_path):
-    numbers = np.indices((6, 8)).sum(0) % 3
-    write_four_bits(tmp_path / "a.png", numbers)
-    np.testing.assert_array_equal(labels.read_label(tmp_path / "a.png").numbers[0], numbers)
-    assert images.read_array(tmp_path / "a.png").max() == 34  # as viewers show it
-    write_four_bits(tmp_path / "b.png", 15 * (numbers > 0))
-    assert set(np.unique(labels.read_label(tmp_path / "b.png").numbers)) == {0, 255}

@@ -27,8 +27,8 @@ def write_labels(folder, *codings, count=8):
     ("codings", "text"),
     [
         ([(0, 1), (0, 254)], "of which the higher differs by file (1 and 254); name the values in dataset.json"),
-        ([(0, 1), (1, 2)], "each label holds two values, but not the same (0 and 1, 1 and 2)"),
-        ([(0, 255), (16, 235)], "each label holds two values, but not the same (0 and 255, 16 and 235)"),
+        ([(0, 1), (1, 2)], "no label holds more than two values, which are not the same (0 and 1, 1 and 2)"),
+        ([(0, 255), (16, 235)], "no label holds more than two values, which are not the same (0 and 255, 16 and 235)"),
         ([(0, 1, 2), (1, 2, 3)], "some labels hold 0, 1, 2 and others 1, 2, 3, as if they were counted otherwise"),
         ([(0, 1, 2), (0, 127, 254)], "some labels hold 0, 1, 2 and others 0, 127, 254, as if"),
         ([(0, i) for i in range(1, 9)], "(1, 2, 3 and 4), as if each label had one object, numbered by file"),
@@ -56,7 +56,7 @@ def test_a_pixel_of_another_value_is_no_class(tmp_path):
     label[3, 3] = 77
     write(file, label)
     (problem,) = dataset.survey(tmp_path).problems
-    assert problem.startswith(f"{file}: holds 77 in 1 pixels, where all labels hold 0 and 255; write one of these")
+    assert problem.startswith(f"{file}: holds 77 in 1 pixels, where all others hold 0 and 255; write one of these")
 
 
 def test_void_is_asked_about_also_if_few_labels_have_it(tmp_path):
@@ -115,3 +115,39 @@ def test_two_values_of_which_one_is_negative_are_refused(tmp_path):
         tifffile.imwrite(file.with_suffix(".tif"), -images.read_array(file).astype(np.int8))
         file.unlink()
     assert "the labels hold -1, which no mask can" in " ".join(dataset.survey(tmp_path).problems)
+
+
+def test_tiles_of_two_classes_each_are_learned_with_a_warning(tmp_path):
+    found = dataset.survey(write_labels(tmp_path, (0, 1), (1, 2), (0, 2), (2, 3)))
+    assert not found.problems
+    assert "which are not the same (0 and 1, 1 and 2, 0 and 2): they are learned" in " ".join(found.warnings)
+    assert found.classes.values == (0, 1, 2, 3)
+
+
+def test_small_spots_in_few_labels_are_no_strokes(tmp_path):
+    for i in range(10):
+        image, label = draw_discs(i)[0], np.zeros((64, 64), np.uint8)
+        label[10:15, 10:15] = 1
+        if i < 3:
+            label[40:45, 40:45] = 2
+        write(tmp_path / f"train/image/{i}.png", to_bytes(image))
+        write(tmp_path / f"train/label/{i}.png", label)
+    assert not dataset.survey(tmp_path).problems
+
+
+def test_sharp_numbers_near_the_ends_of_their_range_are_no_blur(tmp_path):
+    for i in range(4):
+        image, numbers = draw_discs(i)
+        label = np.array([0, 1, 2, 19, 20, 21] if i == 1 else range(6), np.uint8)[np.minimum(numbers, 5)]
+        write(tmp_path / f"train/image/{i}.png", to_bytes(image))
+        write(tmp_path / f"train/label/{i}.png", label)
+    assert not dataset.survey(tmp_path, objects=True).problems
+
+
+def test_a_blurred_label_of_a_test_image_is_said_to_be_so(tmp_path):
+    write_labels(tmp_path, (0, 1))
+    image, numbers = draw_discs(20)
+    write(tmp_path / "test/a.png", to_bytes(image))
+    write(tmp_path / "test/label/a.png", np.uint8((numbers > 0) * 248) + np.uint8(np.indices((64, 64)).sum(0) % 8))
+    (problem,) = dataset.survey(tmp_path).problems
+    assert "test/label/a.png: is a mask that JPEG or smoothing has blurred, of another range than" in problem

@@ -361,12 +361,14 @@ def test_a_label_of_another_orientation_than_its_image_is_refused(tmp_path):
     volume = np.random.default_rng(0).integers(0, 255, (20, 24, 3)).astype(np.uint8)
     for i in range(4):
         for part, array, affine in (
-            ("image", volume + np.uint8(i), np.diag([1, 1, 1, 1])),
-            ("label", np.uint8(volume > 90)[::-1], np.diag([-1, 1, 1, 1]) if i == 2 else np.diag([1, 1, 1, 1])),
+            ("image", volume + np.uint8(i), np.diag([2, 2, 2, 1])),
+            ("label", np.uint8(volume > 90)[::-1], np.diag([-2 if i == 2 else 2, 2, 2, 1])),
         ):
             place = tmp_path / "train" / part
             place.mkdir(parents=True, exist_ok=True)
             nibabel.save(nibabel.Nifti1Image(array, affine), place / f"{i}.nii.gz")
+    # The first of four has no affine, by which nothing can be known.
+    nibabel.save(nibabel.Nifti1Image(np.uint8(volume > 90)[::-1], None), tmp_path / "train/label/0.nii.gz")
     (problem,) = dataset.survey(tmp_path).problems
     text = "has another orientation than its image by their affines; save both in the same."
     assert problem == f"{tmp_path}/train/label/2.nii.gz: {text}"

@@ -280,7 +280,9 @@ def test_alpha_of_more_than_two_values_is_told_of(tmp_path):
     raster = images.read_raster(write(tmp_path, bands, photometric="rgb", extrasamples=["unassalpha"]))
     np.testing.assert_array_equal(raster.pages[0], bands[..., :3])
     np.testing.assert_array_equal(raster.alpha[0], bands[..., 3])
-    assert raster.notes == ("its alpha channel is left out; write it as an unspecified channel if it is a band",)
+    assert images.list_notes(raster) == (
+        "its alpha channel is left out; write it as an unspecified channel if it is a band",
+    )
 
 
 def test_alpha_behind_a_channel_of_its_own_is_found(tmp_path):

@@ -15,6 +15,7 @@ import numpy as np
 from tqdm import tqdm
 
 from segmentation.files import (
+    blur,
     classes,
     description,
     folders,
@@ -177,11 +178,13 @@ def _check_strays(part, found):
     top = groups.pop("", set())
     for place, names in groups.items():
         named = place.split("/")[0].lower().rstrip("s") in (*LABELS, "image")  # which `_check_folders` finds
-        if names <= top and not named:
+        facts = [part.facts[part.images[f"{place}/{name}"]] for name in names]
+        plain = all(one and len(np.unique(one.greys.sample)) <= meanings.MOST_CLASSES for one in facts)
+        if names <= top and plain and not named:
             text = f"has the names of the images in {part.places[0]}; move labels to {part.places[1]}, or this away."
             found.problems.append((part.places[0] / place, text))
     ends = re.compile(f"(.+)[_-]({'|'.join(LABELS)})s?", re.IGNORECASE)
-    masks = [name for name in sorted(top) if (match := ends.fullmatch(name)) and match[1] in top]
+    masks = [stem for stem in part.images if (match := ends.fullmatch(stem)) and match[1] in part.images]
     if masks:
         text = f"seems to be a label, as {len(masks)} of the test images do; move labels to {part.places[1]}."
         found.problems.append((part.images[masks[0]], text))
@@ -399,10 +402,26 @@ def _find_classes(folder, parts, described, ignore, objects, found):
         found.warnings.append((described.file, text))
     for file, facts in ((file, parts["test"].facts[file]) for file in parts["test"].labels.values()):
         unknown = meanings.find_unknown(facts.content, finding.classes) if facts else []
-        if unknown:
+        if unknown and blur.find_ends(facts.content, facts.content.in_colour):
+            text = f"is a mask that JPEG or smoothing has blurred, of another range than the labels of {place}"
+            found.problems.append((file, f"{text}; save all of them alike."))
+        elif unknown:
             text = ", ".join(labels.name_value(value, finding.classes.reading == "colours") for value in unknown[:4])
             found.problems.append((file, f"holds {text}, which no label of {place} holds."))
     return replace(finding.classes, pixels=pixels)
+
+
+def _list_wide(greys, chosen):
+    """Warnings of images that alone decide how all are scaled, since the others have far fewer grey values."""
+    spans = {file: float(np.mean(np.asarray(one.high) - one.low)) for file, one in greys.items()}
+    usual = float(np.median(list(spans.values())))
+    if chosen.rule == "image" or (
+        chosen.rule == "dtype" and usual >= scaling.SLIVER * scaling.find_top(np.dtype(chosen.dtype))
+    ):
+        return []
+    text = f"spans {MUCH} times as many grey values as is usual here, or more, by which all others are scaled"
+    wide = [file for file, span in spans.items() if span > MUCH * usual > 0]
+    return [(file, f"{text}; save all of them alike, or give --scaling image.") for file in wide]
 
 
 def _choose_scaling(parts, rule, found):
@@ -422,12 +441,7 @@ def _choose_scaling(parts, rule, found):
     outlier = scaling.describe_outlier(list(greys.values()))
     if outlier:
         found.warnings.append((part.places[0], outlier))
-    if chosen.rule != "image":
-        spans = {file: float(np.mean(np.asarray(one.high) - one.low)) for file, one in greys.items()}
-        usual = float(np.median(list(spans.values())))
-        wide = [file for file, span in spans.items() if span > MUCH * usual > 0]
-        text = f"spans {MUCH} times as many grey values as is usual here, or more, by which all others are scaled"
-        found.warnings += [(file, f"{text}; save all of them alike, or give --scaling image.") for file in wide]
+    found.warnings += _list_wide(greys, chosen)
     for file, one in greys.items():
         if str(one.dtype) != chosen.dtype and chosen.rule != "dtype":  # which is chosen if each fills its own range
             text = f"is {one.dtype}, other training images are {chosen.dtype}; save all of them alike."

@@ -13,7 +13,7 @@ from PIL import Image, ImageSequence, UnidentifiedImageError
 from segmentation.files import rasters, scans, tiff
 
 Image.MAX_IMAGE_PIXELS = None  # Pillow's own limit is lower
-GREY, COLOUR, GREY_ALPHA, COLOUR_ALPHA = 0, 2, 4, 6  # of the codes of PNG
+COLOUR, GREY_ALPHA, COLOUR_ALPHA = 2, 4, 6  # of the codes of PNG
 
 
 def read_raster(file):
@@ -61,6 +61,13 @@ def read_pages(file):
         As `read_raster`.
     """
     return to_pages(read_raster(file))
+
+
+def list_notes(raster):
+    """The notes on a `Raster` whose alpha is not used: of more than two values it may be a band."""
+    if raster.palette is None and raster.alpha is not None and len(np.unique(raster.alpha)) > 2:
+        return (*raster.notes, "its alpha channel is left out; write it as an unspecified channel if it is a band")
+    return raster.notes
 
 
 def read_pixel_size(file):
@@ -147,13 +154,10 @@ def _read_picture(file):
         array, alpha = _read_deep_png(file, kind)
     else:
         array, alpha, palette = _read_frame(image)
-    if palette is None and alpha is not None and len(np.unique(alpha)) > 2:
-        notes += ("its alpha channel is left out; save it as TIFF, unspecified, if it is a band",)
-    if orientation != 1:
+    if orientation in range(2, 9):
         notes += ("is turned upright, as its EXIF says",)
     array, alpha = (part if part is None else rasters.turn(part[np.newaxis], orientation) for part in (array, alpha))
-    step = 255 // (2**depth - 1) if kind == GREY and depth in (2, 4) else 1
-    return rasters.Raster(array, alpha, palette, notes, step=step)
+    return rasters.Raster(array, alpha, palette, notes)
 
 
 def _read_depth(file):

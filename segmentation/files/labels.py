@@ -60,8 +60,6 @@ def read_label(file):
     elif raster.palette is not None:
         used = np.unique(pages).tolist()
         palette = {i: int(to_code(*raster.palette[i].tolist())) for i in used if i < len(raster.palette)}
-    if raster.step > 1 and len(np.unique(pages)) > 2:  # numbers of classes, not black and white
-        pages = pages // raster.step
     if pages.ndim == 4 and pages.dtype == np.uint16:
         pages = images.to_grey(pages)  # so that numbers keep their 16 bits
     if pages.dtype.kind == "f":

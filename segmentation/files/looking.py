@@ -48,7 +48,7 @@ def look_at_image(file):
         digests=tuple(map(_digest, greys)),
         greys=scaling.survey(pages),
         ends=np.array([pages.min(), pages.max()], pages.dtype),
-        notes=tuple(f"{note}." for note in raster.notes),
+        notes=tuple(f"{note}." for note in images.list_notes(raster)),
         in_grey=pages.ndim == 4 and greys.ndim == 3,
         array=pages,
     )

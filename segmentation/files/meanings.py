@@ -13,6 +13,7 @@ from segmentation.files import blur, classes, labels
 MOST_CLASSES = 32
 HIGHEST = 65535  # that a mask can hold
 LEAST_SPREAD = 64  # between the values of labels, from which JPEG or smoothing may have made others
+NUMBERED = 8  # labels of one object each, from which on their values may be numbers
 FEWEST = 9  # pixels of a class in all labels together
 WHITE = {1, 255, 65535}  # what programs write for the one class of a mask
 
@@ -202,8 +203,9 @@ def _check_outside(read, reading, finding):
 
 def _check_sharp(read, reading, finding):
     """Add a problem where each value that JPEG or smoothing has made would be taken for an object."""
+    several = [content for content in read.values() if content.parts]
     blurred = [file for file, content in read.items() if blur.find_ends(content, reading == "colours")]
-    if blurred:
+    if 2 * len(blurred) > len(several) and not may_number_objects([read[file] for file in blurred]):
         finding.problems.append(
             f"{blurred[0]}: is a mask of two values that JPEG or smoothing has blurred, and numbers no objects; leave "
             f"out --objects, or save the labels as PNG{f', {len(blurred)} of them' * (len(blurred) > 1)}."
@@ -268,14 +270,15 @@ def _look_for_other_meanings(read, everything, reading, finding):
         )
     shaped = [content for content in read.values() if content.parts]
     alone = any(len(content.counts) == 2 and max(everything) in content.counts for content in read.values())
-    if not shaped or (2 * len(shaped) < len(read) and alone):  # what is seen alone in a label is a class
+    few = 2 * len(shaped) < len(read)
+    if not shaped or (few and alone):  # what is seen alone in a label is a class
         return
     counts = sum((Counter(content.counts) for content in shaped), Counter())
     solid = frozenset().union(*(content.solid for content in shaped))
     common, pixels = counts.most_common(1)[0]
     total, values = counts.total(), sorted(everything)
     void = not in_colour and values[-1] >= 255 and values[-2] < values[-1] // 2
-    if pixels > 0.8 * total and not solid - {common}:
+    if pixels > 0.8 * total and not (few or solid - {common}):
         strokes = ", ".join(name(value) for value in values if value != common)
         option = f"'{name(common)}'" if in_colour else common
         finding.problems.append(
@@ -307,7 +310,7 @@ def _look_for_codings(read, everything, name, in_colour, finding):
         value = min(few)
         file, content = next((file, content) for file, content in read.items() if value in content.counts)
         finding.problems.append(
-            f"{file}: holds {name(value)} in {content.counts[value]} pixels, where all labels hold "
+            f"{file}: holds {name(value)} in {content.counts[value]} pixels, where all others hold "
             f"{_list(map(name, sorted(everything - few)))}; write one of these, or name it in dataset.json."
         )
         return
@@ -316,10 +319,15 @@ def _look_for_codings(read, everything, name, in_colour, finding):
     if all(len(values) <= 2 for values in held) and several:
         lows, named = {min(values) for values in several}, _list(map(name, sorted(highs)[:4]))
         text = f"each label holds two values, of which the higher differs by file ({named})"
+        running = len(highs) == len(several) >= NUMBERED and max(highs) - min(highs) < 2 * len(highs)
         if len(lows) > 1:
             pairs = ", ".join(_list(map(name, sorted(values))) for values in list(dict.fromkeys(several))[:3])
-            finding.problems.append(f"each label holds two values, but not the same ({pairs}); {fix}.")
-        elif len(highs) > 3 and len(highs) == len(several):
+            text = f"no label holds more than two values, which are not the same ({pairs})"
+            if len(set(several)) == 2:
+                finding.problems.append(f"{text}; {fix}.")
+            else:
+                finding.warnings.append(f"{text}: they are learned as classes.")
+        elif running:
             finding.problems.append(
                 f"{text}, as if each label had one object, numbered by file: with --objects inside is told from "
                 "outside; name the values in dataset.json if they are classes after all."

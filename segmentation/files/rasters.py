@@ -15,8 +15,7 @@ class Raster:
     file's own dtype (uint8 0 and 255 for bits). `alpha` is an array (pages, height, width), only where the file says
     that a channel is alpha. If there is a `palette`, uint8 (colours, 3), `pages` are its indices. `notes` are sentences
     on what was left out or guessed, without the file's name. `planes` says that the channels lie one after the other in
-    the file, as the slices of a stack do that was saved without a word on its axes. `step` is between the greys of a
-    file of 2 or 4 bits, which are spread over 0 to 255 as viewers show them.
+    the file, as the slices of a stack do that was saved without a word on its axes.
     """
 
     pages: np.ndarray
@@ -24,7 +23,6 @@ class Raster:
     palette: np.ndarray | None = None
     notes: tuple = ()
     planes: bool = False
-    step: int = 1
 
 
 class Refusal(ValueError):

@@ -103,7 +103,7 @@ def choose(greys, rule=None):
     sample = np.concatenate([one.sample for one in greys])
     low, high = np.percentile(sample, DATASET_PERCENTILES, axis=0)
     if known:
-        shares = np.concatenate([one.sample / np.float32(_top(one.dtype)) for one in greys])
+        shares = np.concatenate([one.sample / np.float32(find_top(one.dtype)) for one in greys])
         share_low, share_high = np.percentile(shares, DATASET_PERCENTILES, axis=0)
     if rule is None:
         ranges = [float(np.mean(one.high - one.low)) for one in greys]
@@ -161,7 +161,7 @@ def _thin_samples(greys):
 def _fill_range(greys):
     """Whether images of one dtype fill its range, or a good share of it, in any channel."""
     low, high = np.percentile(np.concatenate([one.sample for one in greys]), DATASET_PERCENTILES, axis=0)
-    return bool(np.max(high - low) >= SLIVER * _top(greys[0].dtype))
+    return bool(np.max(high - low) >= SLIVER * find_top(greys[0].dtype))
 
 
 def _to_tuple(values):
@@ -181,7 +181,7 @@ def _find_dtype(dtype, scaling):
     return dtype if dtype in (np.uint8, np.uint16) or dtype.kind == "f" else np.dtype(scaling.dtype or dtype)
 
 
-def _top(dtype):
+def find_top(dtype):
     """The largest value of a dtype; 1 for floats."""
     return np.iinfo(dtype).max if dtype.kind in "ui" else 1
 
@@ -221,7 +221,7 @@ def scale(array, scaling=BY_DTYPE):
     """
     if scaling.rule == "dtype":
         if array.dtype.kind in "ui":
-            array = array / np.float32(_top(_find_dtype(array.dtype, scaling)))
+            array = array / np.float32(find_top(_find_dtype(array.dtype, scaling)))
         return array.astype("float32", copy=False).reshape(*array.shape[:2], -1)
     if scaling.rule == "image":
         scaling = fit(scaling, array)
@@ -256,7 +256,7 @@ def check(array, scaling, file):
     expected = "8 or 16 bits without sign, or floats between 0 and 1, as in training"
     if array.dtype in (np.uint8, np.uint16):
         return
-    top = _top(_find_dtype(array.dtype, scaling))
+    top = find_top(_find_dtype(array.dtype, scaling))
     if array.min() < 0 or array.max() > top or (array.dtype.kind in "ui" and not scaling.dtype):
         found = f"{array.dtype}, {array.min():.4g} to {array.max():.4g}"
         raise ValueError(f"{file}: expected {expected}, found {found}; convert all images alike.")
@@ -279,7 +279,7 @@ def find_difference(greys, scaling):
     """
     if not scaling.low or scaling.rule == "image" or len(scaling.low) != len(greys.low):
         return ""
-    per = _top(_find_dtype(greys.dtype, scaling)) if scaling.rule == "dtype" else 1
+    per = find_top(_find_dtype(greys.dtype, scaling)) if scaling.rule == "dtype" else 1
     low, high = np.mean(greys.low / per), np.mean(greys.high / per)
     expected_low, expected_high = np.mean(scaling.low), np.mean(scaling.high)
     span = expected_high - expected_low
@@ -288,7 +288,7 @@ def find_difference(greys, scaling):
     deeper = scaling.rule == "dataset" and str(greys.dtype) != scaling.dtype and greys.dtype.kind != "f"
     if not (darker or brighter or wider or deeper):
         return ""
-    trained_per = _top(np.dtype(scaling.dtype)) if scaling.rule == "dtype" else 1
+    trained_per = find_top(np.dtype(scaling.dtype)) if scaling.rule == "dtype" else 1
     trained = f"{scaling.dtype}, {expected_low * trained_per:.6g} to {expected_high * trained_per:.6g}"
     return f"{greys.dtype}, {low * per:.6g} to {high * per:.6g} where training had {trained}"
 

@@ -23,14 +23,25 @@ DICOM_PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
 
 
 def lie_otherwise(image, label):
-    """Whether two files of NIfTI lie in space otherwise, as their affines say; False of other files."""
+    """Whether two files of NIfTI lie in space otherwise, as their affines say; False of other files.
+
+    The same if one has no affine, or the identity, which programs write that know of none.
+    """
     files = [Path(file) for file in (image, label)]
     if not all(file.name.lower().endswith((".nii", ".nii.gz")) for file in files):
         return False
     with extras.needs("medical"):
         import nibabel
-    first, second = (nibabel.aff2axcodes(nibabel.load(file).affine) for file in files)
-    return first != second
+    headers = [nibabel.load(file) for file in files]
+    if any(np.array_equal(one.affine, np.eye(4)) or not _has_affine(one.header) for one in headers):
+        return False
+    first, second = (one.affine[:3, :3] / np.linalg.norm(one.affine[:3, :3], axis=0) for one in headers)
+    return bool(np.any(np.sum(first * second, axis=0) < np.cos(np.pi / 3)))
+
+
+def _has_affine(header):
+    """Whether a header of NIfTI says where its image lies."""
+    return bool(header["qform_code"] or header["sform_code"])
 
 
 def read_nifti(file):

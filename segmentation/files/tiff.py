@@ -74,8 +74,6 @@ def read_tiff(file):
             kind = array.dtype
             raise rasters.Refusal(f"holds values of the kind {kind}; save its magnitude, or another real number.")
         array, alpha = _split_alpha(_arrange(array, axes), page)
-        if alpha is not None and len(np.unique(alpha)) > 2:  # GDAL calls a fourth band so if it is not told otherwise
-            notes.append("its alpha channel is left out; write it as an unspecified channel if it is a band")
         if page.photometric == WHITE_IS_ZERO and INTERPRETATION in page.tags:  # tifffile says 0 also if there is none
             array = _invert(array, page.bitspersample)
             # Bits are what tifffile writes if it is not told otherwise.

@@ -229,7 +229,7 @@ def read_pages(network, file):
     """
     raster = images.read_raster(file)
     pages = images.to_pages(raster)
-    return images.to_grey(pages) if network.input_shape[-1] == 1 else pages, raster.notes
+    return images.to_grey(pages) if network.input_shape[-1] == 1 else pages, images.list_notes(raster)
 
 
 def check_pages(network, settings, pages, file):

@@ -28,7 +28,7 @@ class Settings:
     and `names` what the classes are called; `shown` is the number of the one that pictures show. `scaling` is that of
     the training images, `turns` one of `geometry.TURNS`, the flips and rotations that the network was trained on, and
     `channels` are the names of its channels, if they have some. `temperature` is that of `calibration.calibrate`, or
-    those, for probabilities that are shown or written; masks do without.
+    one for each class, for probabilities that are shown or written; masks do without.
     """
 
     border: float = watershed.NO_LINES

@@ -72,7 +72,7 @@ def fit_temperature(labels, maps):
     stiff = STIFF / len(labels)
 
     def loss(colds):
-        """Cross-entropy, and its slopes, where each temperature is exp(-cold)."""
+        """Cross-entropy, with what it costs that classes differ, and its slopes; a temperature is exp(-cold)."""
         scaled = logarithms * np.exp(colds)
         probability = special.softmax(scaled, axis=1)
         wrong = probability.copy()
@@ -91,7 +91,7 @@ def fit_temperature(labels, maps):
 
 def find_median(temperatures):
     """The median of the temperatures of several networks, of each class if each has one: float or tuple of float."""
-    median = np.median(temperatures, axis=0)
+    median = np.median(np.broadcast_arrays(*temperatures), axis=0)  # an older network may have one for all classes
     return tuple(median.tolist()) if median.ndim else float(median)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from segmentation.files import classes, description, folders, labels, meanings, pairing, writing
+from segmentation.files import blur, classes, description, folders, labels, meanings, pairing, writing
 from segmentation.scores import isbi2012, pixels
 
 MOST_COLUMNS = 8
@@ -208,7 +208,9 @@ def find_classes(label_files, mask_files, folder, ignore=None, objects=False):
     finding = meanings.find_classes(contents, described.values, ignore, objects)
     masks = {file: labels.survey(labels.read_label(file)) for file in mask_files.values()}
     if finding.classes and len(finding.classes.values) == 2 and not (described.values or objects):
-        written = set().union(*(content.counts for content in masks.values()))
+        sharp = [content for content in masks.values() if not blur.find_ends(content, content.in_colour)]
+        reading = finding.classes.reading
+        written = {labels.translate(value, content.palette, reading) for content in sharp for value in content.counts}
         if len(written) > 2 and not written & set(finding.classes.values) - {0}:
             file, known = next(iter(mask_files.values())), finding.classes
             held, named = (

@@ -75,12 +75,16 @@ def sort_coco(said, file):
         image, shape = str(one["image_id"]), one.get("segmentation")
         if image not in sizes:
             orphans.append(one)
-        elif not shape:
+        elif not shape or (isinstance(shape, list) and not any(shape)):
             boxed.add(image)
         else:
             drawn.setdefault(image, []).append(one)
             if isinstance(shape, list):
-                low, high = _find_box(shape)
+                try:
+                    low, high = _find_box(shape)
+                except (ValueError, TypeError):
+                    text = "has an outline that is no list of lists of x and y"
+                    raise ValueError(f"{file}: annotation {one.get('id')} {text}.") from None
                 largest = max(largest, *high)
                 if min(high) < 0 or low[0] > sizes[image][0] or low[1] > sizes[image][1]:
                     outside.append(image)

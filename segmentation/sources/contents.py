@@ -1,5 +1,7 @@
 """Labels and images of others as arrays: masks however they are stored, objects, channels in files of their own."""
 
+import itertools
+
 import numpy as np
 
 from segmentation.files import blur, classes, images, labels, meanings
@@ -77,6 +79,31 @@ def numbers_objects(files):
     """Whether labels number objects: those of the first ones that hold more than two values look so."""
     several = look(files)
     return bool(several) and meanings.may_number_objects(several)
+
+
+def are_objects(groups):
+    """Whether the masks of an image are each an object of it, by the first ones: of two values, and side by side."""
+    for files in [files for files in groups if len(files) > 1][:8]:
+        if look(files):
+            return False
+        inside = [read_white(file) > 0 for file in files[:8]]
+        if len({one.shape for one in inside}) > 1:
+            return False
+        smallest = min(int(one.sum()) for one in inside)
+        if any(2 * np.sum(one & other) > smallest for one, other in itertools.combinations(inside, 2)):
+            return False
+    return True
+
+
+def is_cellposes(file):
+    """Whether a file is a _seg.npy of Cellpose, which holds Python's objects and no array."""
+    if not file.name.endswith("_seg.npy"):
+        return False
+    try:
+        np.load(file, mmap_mode="r", allow_pickle=False)
+    except ValueError:
+        return True
+    return False
 
 
 def join_channels(files):

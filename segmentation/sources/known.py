@@ -134,7 +134,12 @@ def find_own(folder):
     places = {part: listing.find_folder(folder, names) for part, names in listing.PARTS.items()}
     for part, place in places.items():
         if place:
-            found, masks = (listing.find_folder(place, names) for names in (IMAGES, LABELS))
+            found, masks = (
+                place / own if (place / own).is_dir() else listing.find_folder(place, names)
+                for own, names in (("image", IMAGES), ("label", LABELS))
+            )
+            if part == "test" and not (place / "image").is_dir() and listing.list_here(place):
+                found = place
             layout.add(part, found or (place if part == "test" else place / "image"), masks or place / "label")
     others = [place for place in listing.list_folders(folder) if place not in places.values()]
     layout.leave_out(others, "is not known")
@@ -307,7 +312,7 @@ def find_voc(folder):
     for part, names in {"train": ("train", "trn", "default"), "val": ("val",), "test": ("test", "tst")}.items():
         files = [lists / f"{name}.txt" for name in names]
         lines = [line for file in files if file.is_file() for line in file.read_text().split()]
-        listed[part] = [re.sub(r"\.(jpe?g|png)$", "", re.split(r"[\\/]", line)[-1]) for line in lines]
+        listed[part] = [re.sub(r"(?i)\.(jpe?g|png|tiff?|bmp)$", "", re.split(r"[\\/]", line)[-1]) for line in lines]
     if any(listed.values()):
         layout.rules.append(f"What is in train/ and val/ is read from {lists.relative_to(folder).as_posix()}.")
     else:
@@ -696,7 +701,7 @@ def _add_objects(layout, part, image_folder, mask_folder):
         if stem in found or not matched or matched[1] not in found:
             return False
         objects.setdefault(matched[1], []).append(file)
-    if max(map(len, objects.values()), default=0) < 2:
+    if max(map(len, objects.values()), default=0) < 2 or not contents.are_objects(list(objects.values())):
         return False
     layout.rules.append("The objects of an image are one label; a border one pixel wide parts those that touch.")
     layout.labels = {"background": 0, "object": 255}
@@ -718,7 +723,9 @@ def find_suffixes(folder):
     if any(stem.startswith("kaggle_3m/") for stem in files):  # of which Kaggle's archive holds a copy
         copies = [stem for stem in files if stem.startswith("lgg-mri-segmentation/")]
     copied = [files.pop(stem) for stem in copies]
-    files = {re.sub("_sat$", "", stem): file for stem, file in files.items()}  # as DeepGlobe's images are called
+    for stem in [stem for stem in files if stem.endswith("_sat")]:  # as DeepGlobe's images are called
+        if f"{stem[:-4]}_mask" in files and f"{stem}_mask" not in files:
+            files[stem[:-4]] = files.pop(stem)
     for suffix in SUFFIXES:
         masks = {}
         for stem, file in files.items():
@@ -727,7 +734,7 @@ def find_suffixes(folder):
                 masks.setdefault(matched[1], []).append(file)
         if not masks:
             continue
-        if own := [file for found in masks.values() for file in found if file.suffix == ".npy" and suffix == "_seg"]:
+        if own := [file for found in masks.values() for file in found if contents.is_cellposes(file)]:
             raise ValueError(f"{own[0]}: is Cellpose's own file; save its masks as PNG or TIFF there, and name these.")
         layout = layouts.Layout("images and labels in one folder")
         layout.rules.append(f"Labels have the suffix {suffix}.")
