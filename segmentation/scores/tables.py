@@ -214,7 +214,7 @@ def find_classes(label_files, mask_files, folder, ignore=None, objects=False):
         if len(written) > 2 and not written & set(finding.classes.values) - {0}:
             file, known = next(iter(mask_files.values())), finding.classes
             held, named = (
-                ", ".join(labels.name_value(value, known.reading == "colours") for value in sorted(values)[:4])
+                ", ".join(labels.name_value(value, value > meanings.HIGHEST) for value in sorted(values)[:4])
                 for values in (written, known.values)
             )
             raise ValueError(
@@ -237,8 +237,7 @@ def find_classes(label_files, mask_files, folder, ignore=None, objects=False):
         found = {
             labels.translate(value, c.palette, finding.classes.reading) for c in masks.values() for value in c.counts
         }
-        in_colour = finding.classes.reading == "colours"
-        text = ", ".join(labels.name_value(value, in_colour) for value in sorted(found - known)[:4])
+        text = ", ".join(labels.name_value(value, value > meanings.HIGHEST) for value in sorted(found - known)[:4])
         if found - known:
             notes.append(f"masks hold {text}, which no label does.")
         if found - known and not found & known - {min(known)}:
@@ -247,10 +246,15 @@ def find_classes(label_files, mask_files, folder, ignore=None, objects=False):
                 f"{file}: masks hold {text}, labels other values; write masks in the values of the labels."
             )
     if finding.classes is None:
-        raise ValueError(f"{folder}: {finding.problems[0]}")
+        raise ValueError(_place(finding.problems[0], folder))
     counted = [page for content in contents.values() for page in classes.count_classes(content, finding.classes)]
     known = replace(finding.classes, pixels=tuple(np.sum(counted, axis=0).tolist()))
-    return known, [f"{folder}: {text}" for text in notes]
+    return known, [_place(text, folder) for text in notes]
+
+
+def _place(text, folder):
+    """A sentence with the folder that it is about before it, unless it begins with a file in there."""
+    return text if text.startswith(str(folder)) else f"{folder}: {text}"
 
 
 def find_masks(mask_folder, label_folder):
