@@ -502,6 +502,8 @@ def run(options):
         return 0
     scores = finish_folds(options, held_out.classes) if options.folds else finish(options, held_out)
     print(tables.format_table(scores), "constant: the accuracy of one answer for every pixel", sep="\n")
+    if missed := tables.list_missed(scores["held out"], held_out.classes):
+        print(f"Not found: {', '.join(missed)}; --class-weights or more --steps-per-epoch may mend that.")
     images, out = dataset.find_places(options.data, "test")[0], choose_out(options)
     where = f"Masks are in {out}, the" if images.is_dir() else "The"
     print(f"{where} network and its record in {options.run}.")

@@ -54,3 +54,10 @@ def test_class_scores_by_hand():
     assert scores["mean_iou"] == pytest.approx((1 / 2 + 2 / 3) / 2)
     both = tables.mean_scores([scores, {**scores, "7_iou": 0.5}])
     assert both["7_iou"] == 0.5
+
+
+def test_classes_that_are_never_found_are_named():
+    known = classes.Classes((0, 1, 2), ("sky", "pole", "car"))
+    scores = {"accuracy": 0.9, "sky_iou": 0.9, "pole_iou": 0.0, "mean_iou": 0.5}  # of cars there were none
+    assert tables.list_missed(scores, known) == ["pole"]
+    assert tables.list_missed({"0_iou": 0.0, "255_iou": 0.8}, classes.Classes((0, 255), ("0", "255"))) == []

@@ -10,6 +10,7 @@ from segmentation.files import blur, classes, description, folders, labels, mean
 from segmentation.scores import isbi2012, pixels
 
 MOST_COLUMNS = 8
+MISSED = 0.005  # IoU of a class that is as good as never found
 SCORES = "scores.csv"
 
 
@@ -63,6 +64,19 @@ def mean_scores(rows):
         for name, value in row.items():
             columns.setdefault(name, []).append(value)
     return {name: float(np.nanmean(values)) for name, values in columns.items() if not np.isnan(values).all()}
+
+
+def list_missed(scores, known):
+    """Those of more than two classes that masks and labels nearly nowhere share: list of their names.
+
+    Parameters
+    ----------
+    scores : dict of str to float
+        Means, as from `mean_scores`.
+    known : classes.Classes
+    """
+    several = len(known.values) > 2
+    return [name for name in known.names if several and scores.get(f"{name}_iou", 1.0) < MISSED]
 
 
 def write_scores(file, rows):
