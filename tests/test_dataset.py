@@ -266,6 +266,14 @@ def test_labels_among_the_test_images_are_no_test_images(cells):
     )
 
 
+def test_images_that_are_named_like_what_is_written_are_named(cells):
+    for part in ("image", "label"):
+        (cells / "train" / part / "s3.png").rename(cells / "train" / part / "s3_probability.png")
+    file, text = cells / "train/image/s3_probability.png", "is left out: such are the names that predict.py gives"
+    note = next(note for note in dataset.survey(cells).notes if text in note)
+    assert note == f"{file}: {text}; rename it. So it is with 1 more: {cells / 'train/label/s3_probability.png'}."
+
+
 def test_a_blank_image_whose_label_is_not_is_named(cells):
     images, labels = cells / "train/image", cells / "train/label"
     save(np.zeros((48, 40), np.uint8), images / "s3.png")

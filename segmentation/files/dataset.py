@@ -231,8 +231,13 @@ def _look_at_part(folder, name, store, found):
                 continue
             part.facts[file] = facts
             found.notes += [(file, note) for note in facts.notes]
-        if name != "test" and not files:
-            found.problems.append((place, f"no images in it ({', '.join(folders.SUFFIXES)})."))
+        if name != "test":
+            written = folders.find_written(place, masks)
+            found.notes += [
+                (file, "is left out: such are the names that predict.py gives; rename it.") for file in written
+            ]
+            if not files:
+                found.problems.append((place, f"no images in it ({', '.join(folders.SUFFIXES)})."))
     _pair(part, name, found)
     return part
 

@@ -45,6 +45,11 @@ def find_images(folder, masks=False):
     return found
 
 
+def find_written(folder, masks=False):
+    """The images of a folder, and of its sub-folders, that are left out since predict.py writes such: list of Path."""
+    return [file for file in _walk(Path(folder)) if images.find_suffix(file) in SUFFIXES and not _is_image(file, masks)]
+
+
 def find_others(folder):
     """The files of a folder, and of its sub-folders, that are no images: list of Path, without those of systems."""
     written = (PROBABILITY, UNCERTAINTY, OBJECTS, ROIS)
