@@ -64,9 +64,9 @@ def test_void_is_asked_about_also_if_few_labels_have_it(tmp_path):
     assert "is value 255, a thin ring around everything, one that stands" in " ".join(dataset.survey(tmp_path).problems)
 
 
-def blur(folder, values=(0, 255)):
-    """Blur the labels of a dataset as JPEG does, between two values."""
-    for file in (folder / "train/label").iterdir():
+def blur(folder, values=(0, 255), first=0):
+    """Blur the labels of a dataset, but for the first ones, as JPEG does, between two values."""
+    for file in sorted((folder / "train/label").iterdir())[first:]:
         inside = images.read_array(file) > 0
         noise = np.random.default_rng(0).integers(0, 8, inside.shape)
         low, high = values
@@ -83,6 +83,13 @@ def test_blurred_masks_are_not_read_at_half_of_another_range(tmp_path):
     (tmp_path / "dataset.json").unlink()
     write(tmp_path / "train/label/3.png", np.uint8(images.read_array(tmp_path / "train/label/3.png") > 127))
     assert "where others hold 0 and 1; save all labels alike" in " ".join(dataset.survey(tmp_path).problems)
+
+
+def test_blurred_masks_of_which_some_are_weaker_are_read(tmp_path):
+    blur(write_labels(tmp_path, (0, 255)))
+    blur(tmp_path, (0, 200), first=6)
+    found = dataset.survey(tmp_path)
+    assert not found.problems and "read as white above 127.5" in " ".join(found.notes)
 
 
 @pytest.mark.parametrize(

@@ -24,11 +24,15 @@ def find_ends(content, in_colour=False):
 
 
 def are_ends(ends, chosen, in_colour):
-    """Whether the ends of a blurred mask, as from `find_ends`, are two values, or nearly."""
+    """Whether half way between two values parts the ends of a blurred mask, as from `find_ends`.
+
+    Smoothing keeps small objects from their value. Colours have to be the two themselves, nearly.
+    """
     if in_colour:
         return all(_are_near(one, other) for one, other in zip(ends, chosen, strict=True))
-    near = (chosen[1] - chosen[0]) / labels.NEAR
-    return all(abs(one - other) <= near for one, other in zip(ends, chosen, strict=True))
+    low, high = ends
+    near = (high - low) / labels.NEAR
+    return low + near < sum(chosen) / 2 < high - near
 
 
 def _are_near(one, other):

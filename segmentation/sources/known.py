@@ -445,8 +445,7 @@ def find_cellpose(folder):
     layout = layouts.Layout("Cellpose's data", {"background": 0, "cell": 255})
     layout.rules.append("Labels number objects: they become inside, with a border where they touch.")
     places = {listing.find_part(place.name): place for place in listing.list_folders(folder)}
-    if not any(part in places for part in listing.PARTS):
-        places = {"train": folder}
+    places.setdefault("train", folder)
     for part in listing.PARTS:
         place = places.get(part)
         files = {stem.removesuffix("_img"): file for stem, file in (listing.list_here(place) if place else {}).items()}
