@@ -67,7 +67,7 @@ def test_void_is_asked_about_also_if_few_labels_have_it(tmp_path):
 def blur(folder, values=(0, 255), first=0):
     """Blur the labels of a dataset, but for the first ones, as JPEG does, between two values."""
     for file in sorted((folder / "train/label").iterdir())[first:]:
-        inside = images.read_array(file) > 0
+        inside = images.read_array(file) > 127
         noise = np.random.default_rng(0).integers(0, 8, inside.shape)
         low, high = values
         write(file, np.uint8(np.where(inside, high - noise, low + noise)))
