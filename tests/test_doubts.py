@@ -101,6 +101,17 @@ def test_a_place_knows_its_box_its_classes_and_how_sure_it_is():
     assert 80 * 0.8 < found.weight < 144 * 0.8
 
 
+def test_what_networks_often_get_wrong_comes_later():
+    def doubt(weight, labelled, seen):
+        return doubts.Doubt("a", (0, 0, 1, 1), labelled, seen, 0.9, weight, "")
+
+    often = [doubt(weight, 0, 1) for weight in (300, *[100] * 27)]  # 3000 pixels together
+    seldom = [doubt(150, 1, 0), doubt(20, 1, 0)]
+    ranked = doubts.rank([*often, *seldom], {"a": 0.9}, {})
+    # Shares: 150 / (170 + 300), 300 / (3000 + 300), 20 / 470, 100 / 3300.
+    assert [place.weight for place in ranked[:4]] == [150, 300, 20, 100]
+
+
 @pytest.mark.parametrize(("down", "across"), [(5, 0), (-3, 7), (0, -8)])
 def test_a_shift_is_told_as_it_is_mended(down, across):
     mask = draw_cells(3)[0]

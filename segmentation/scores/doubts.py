@@ -13,6 +13,7 @@ SMOOTHING = 2.0  # pixels; thinner slivers, as they lie along every edge, do not
 SURE = 0.5  # of the smoothed disagreement
 LARGEST_SHIFT = 32  # pixels, of a label that does not lie on its image
 UNUSUAL = 3.0  # spreads below the usual agreement, of a label that may be another image's
+RARE = 0.1  # of the weight of the most frequent confusion, that is added to that of each, so that no speck comes first
 MARGIN = 24  # pixels around a place that is shown
 GAIN = 0.25  # of what is wrong, that a swap, a shift or a turn has to mend
 
@@ -150,6 +151,9 @@ def agree(label, mask):
 def rank(places, agreements, sections):
     """Order doubts, the worst first; sections whose whole label is doubtful come before all places, which they replace.
 
+    Places are ordered by their weight as a share of that of all in which the same class is seen for the same other:
+    what networks often get wrong says little of a label.
+
     Parameters
     ----------
     places : list of Doubt
@@ -171,9 +175,14 @@ def rank(places, agreements, sections):
             whole.append(Doubt(section, box, None, None, sure, sure * label.size, text))
     explained = {doubt.section for doubt in whole}
     rest = [doubt for doubt in places if doubt.section not in explained]
+    totals = {}
+    for doubt in rest:
+        kind = doubt.labelled, doubt.seen
+        totals[kind] = totals.get(kind, 0) + doubt.weight
+    least = RARE * max(totals.values(), default=0)
     return [
         *sorted(whole, key=lambda doubt: -doubt.weight),
-        *sorted(rest, key=lambda doubt: -doubt.weight),
+        *sorted(rest, key=lambda doubt: -doubt.weight / (totals[doubt.labelled, doubt.seen] + least)),
     ]
 
 
