@@ -178,9 +178,10 @@ def _check_strays(part, found):
     top = groups.pop("", set())
     for place, names in groups.items():
         named = place.split("/")[0].lower().rstrip("s") in (*LABELS, "image")  # which `_check_folders` finds
+        if named or not names <= top:
+            continue
         facts = [part.facts[part.images[f"{place}/{name}"]] for name in names]
-        plain = all(one and len(np.unique(one.greys.sample)) <= meanings.MOST_CLASSES for one in facts)
-        if names <= top and plain and not named:
+        if all(one and len(np.unique(one.greys.sample)) <= meanings.MOST_CLASSES for one in facts):
             text = f"has the names of the images in {part.places[0]}; move labels to {part.places[1]}, or this away."
             found.problems.append((part.places[0] / place, text))
     ends = re.compile(f"(.+)[_-]({'|'.join(LABELS)})s?", re.IGNORECASE)

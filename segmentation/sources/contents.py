@@ -77,7 +77,11 @@ def look(files):
 
 def numbers_objects(files):
     """Whether labels number objects: those of the first ones that hold more than two values look so."""
-    several = look(files)
+    return are_numbered(look(files))
+
+
+def are_numbered(several):
+    """Whether labels, as from `look`, number objects; False if there are none."""
     return bool(several) and meanings.may_number_objects(several)
 
 

@@ -368,8 +368,9 @@ def find_stacks(folder):
     ):
         if image not in files or label not in files:
             continue
-        numbered = contents.numbers_objects([files[label]])
-        if not numbered and contents.look([files[label]]):
+        several = contents.look([files[label]])
+        numbered = contents.are_numbered(several)
+        if several and not numbered:
             raise ValueError(f"{files[label]}: holds more than two values, which do not number objects; write 0, 255.")
         read = functools.partial(contents.read_sections_of_labels, numbered=numbered)
         outside = "membrane" if inside == "cell" else "background"
