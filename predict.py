@@ -15,8 +15,9 @@ import sys
 from pathlib import Path
 
 from segmentation import arguments, extras
-from segmentation.files import folders
-from segmentation.prediction import masks, networks, watershed
+from segmentation.files import dataset, folders
+from segmentation.prediction import masks, networks, runtimes, watershed
+from segmentation.training import runs
 
 
 def parse(argv):
@@ -46,7 +47,23 @@ def parse(argv):
     add("--axes", help="of a volume, where its file does not name them, or wrongly: letters of tczyx, such as zyx")
     how = "address of a dask.distributed cluster whose workers share a volume, or a folder of images"
     add("--scheduler", metavar="ADDRESS", help=how)
-    return parser.parse_args(argv)
+    how = "what computes on a processor: Keras's backend, or OpenVINO, which the extra fast brings"
+    add("--runtime", choices=("keras", "openvino"), default="keras", help=how)
+    how = "of --runtime openvino; int8 is the fastest, and a little off; float32 if not given"
+    add("--precision", choices=runtimes.PRECISIONS, help=how)
+    options = parser.parse_args(argv)
+    if options.precision and options.runtime == "keras":
+        parser.error("--precision: is chosen for --runtime openvino; add that.")
+    if options.runtime == "openvino":
+        options.precision = options.precision or "float32"
+    return options
+
+
+def prepare(options, model):
+    """Convert the network, if it is to be computed by another runtime."""
+    if options.precision:
+        source = runs.read_arguments(model.parent).get("data")
+        runtimes.prepare(model, options.precision, dataset.find_places(source, "train")[0] if source else None)
 
 
 def predict_volume(options, model, out):
@@ -66,6 +83,7 @@ def predict_volume(options, model, out):
         border=options.border,
         flips=options.flips,
         probability=options.probability,
+        precision=options.precision,
     )
     count = chunks.write_volume(
         options.input[0], out, job, tile=options.tile, scheduler=options.scheduler, axes=options.axes
@@ -98,9 +116,9 @@ def predict_images(options, model):
         with extras.needs("volumes"):
             from segmentation.volumes import images
 
-        problems, warnings = images.write_masks(model, files, out, request, options.scheduler)
+        problems, warnings = images.write_masks(model, files, out, request, options.scheduler, options.precision)
     else:
-        network, settings = networks.load_network(model)
+        network, settings = runtimes.load(model, options.precision)
         if options.uncertainty and len(networks.find_members(network)) == 1:
             raise ValueError(f"{model}: is one network; --uncertainty is how far those of main.py --folds disagree.")
         problems, warnings = masks.write_masks(network, files, out, settings, request)
@@ -122,6 +140,7 @@ def main(argv=None):
     print(line, flush=True)
     first, out, problems, warnings = Path(options.input[0]), options.out, [], []
     try:
+        prepare(options, model)
         if folders.is_volume(first) or (out and folders.is_volume(out)):
             written = predict_volume(options, model, out or first.with_name(f"{first.stem}{folders.PREDICTED}.zarr"))
         else:

@@ -173,10 +173,12 @@ def has_bfloat16():
 
         found = [str(getattr(device, "compute_capability", "")) for device in jax.local_devices()]
         capabilities = [tuple(map(int, text.split("."))) if re.fullmatch(r"\d+\.\d+", text) else None for text in found]
-    else:
+    elif backend == "torch":
         import torch
 
         capabilities = [torch.cuda.get_device_capability(i) for i in range(torch.cuda.device_count())]
+    else:  # OpenVINO, for predictions, which have a precision of their own
+        capabilities = []
     return bool(capabilities) and all(capability and capability >= (8, 0) for capability in capabilities)
 
 

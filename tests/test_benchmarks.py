@@ -6,9 +6,10 @@ import keras
 import numpy as np
 import pytest
 import tifffile
-from helpers import SMALL, draw_section, save, shrink_isbi2012
+from helpers import SMALL, draw_dataset, draw_section, save, shrink_isbi2012
 from PIL import Image
 
+import main as recipe
 from benchmarks import (
     calibration,
     fields,
@@ -247,14 +248,21 @@ def test_the_plain_network_has_as_many_parameters_as_that_of_model_py():
         assert network(torch.zeros(1, 1, 32, 48)).shape == (1, 1, 32, 48)
 
 
-def test_runtimes_are_timed_in_turns(capsys):
-    pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
+def test_runtimes_are_timed_in_turns(capsys, tmp_path):
+    for package in ("onnxruntime", "openvino", "nncf"):
+        pytest.importorskip(package, reason=f"{package} is not installed")
     from benchmarks import runtimes
 
-    assert runtimes.main(["--width", "2", "--side", "64", "--images", "2", "--turns", "1"]) == 0
-    printed = capsys.readouterr().out
-    assert float(printed.split("largest difference: ")[1].split()[0]) < 1e-4
-    assert "times as fast" in printed
+    draw_dataset(tmp_path / "cells")
+    assert recipe.main(["--data", str(tmp_path / "cells"), "--run", str(tmp_path / "run"), *SMALL]) == 0
+    capsys.readouterr()
+    assert runtimes.main([str(tmp_path / "run"), "--turns", "1"]) == 0
+    lines = [line.replace(", ", "_").replace(" Runtime", "") for line in capsys.readouterr().out.splitlines()]
+    titles, *rows = [line.split() for line in lines[lines.index(str(tmp_path / "run")) + 1 :]]
+    table = {name: dict(zip(titles, map(float, values), strict=True)) for name, *values in rows}
+    assert {"Keras", "ONNX", "OpenVINO_float32", "OpenVINO_int8"} <= set(table)
+    assert table["ONNX"]["farthest"] < 1e-4 and table["OpenVINO_float32"]["farthest"] < 1e-4
+    assert table["OpenVINO_int8"]["mean"] < 0.05 and table["Keras"]["times"] == 1
 
 
 def test_volumes_are_timed_and_weighed(capsys, monkeypatch):

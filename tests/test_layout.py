@@ -41,7 +41,7 @@ FOLDERS = {
     ],
     "sources": ["annotations", "contents", "listing", "layouts", "known", "convert"],
     "scores": ["pixels", "isbi2012", "objects", "tables", "doubts", "calibration", "growth"],
-    "prediction": ["watershed", "networks", "tiling", "objects", "masks"],
+    "prediction": ["watershed", "networks", "tiling", "objects", "masks", "runtimes"],
     "training": [
         "refusals",
         "planning",

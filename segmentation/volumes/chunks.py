@@ -35,9 +35,10 @@ class Job(NamedTuple):
     border: float | None
     flips: bool
     probability: bool
+    precision: str | None
 
 
-def make_job(model, *, threshold=watershed.THRESHOLD, border=None, flips=True, probability=False):
+def make_job(model, *, threshold=watershed.THRESHOLD, border=None, flips=True, probability=False, precision=None):
     """The `Job` of a network as its file is now.
 
     Parameters
@@ -51,6 +52,8 @@ def make_job(model, *, threshold=watershed.THRESHOLD, border=None, flips=True, p
         Whether to average over the flips and rotations that the network was trained on.
     probability : bool
         Whether probabilities are written in place of the mask.
+    precision : str or None
+        As for `runtimes.load`.
 
     Raises
     ------
@@ -64,6 +67,7 @@ def make_job(model, *, threshold=watershed.THRESHOLD, border=None, flips=True, p
         border=border,
         flips=flips,
         probability=probability,
+        precision=precision,
     )
 
 
@@ -121,7 +125,8 @@ def _stamp(volume, job, tile, axes=None):
 
     Its names stay as they are: a command uses them to continue what an earlier version began.
     """
-    settings = {name: value for name, value in job._asdict().items() if name != "digest"}
+    left_out = {"digest"} | ({"precision"} if job.precision is None else set())
+    settings = {name: value for name, value in job._asdict().items() if name not in left_out}
     stamp = {"volume": volume.path.name, "array": volume.name, "shape": list(volume.shape), "tile": tile}
     return stamp | settings | {"model": job.digest} | ({"axes": axes} if axes else {})
 
@@ -206,7 +211,7 @@ def _is_written(out, target, region):
 
 def load(job):
     """The network of a job and the settings of its masks; raises as `cluster.load`."""
-    network, settings = cluster.load(job.model, job.digest)
+    network, settings = cluster.load(job.model, job.digest, job.precision)
     return network, settings if job.border is None else replace(settings, border=job.border)
 
 

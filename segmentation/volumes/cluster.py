@@ -13,7 +13,7 @@ import threading
 import dask
 import distributed
 
-from segmentation.prediction import networks
+from segmentation.prediction import networks, runtimes
 
 CONNECT_SECONDS = 30
 ALONE = threading.Lock()  # of a worker, for what cannot run in two threads
@@ -82,8 +82,8 @@ def _compute_alone(function, item):
 
 
 @functools.lru_cache(1)
-def load(model, digest):
-    """The network of a file, and its settings; loaded once in each process.
+def load(model, digest, precision=None):
+    """The network of a file, as from `runtimes.load`, and its settings; loaded once in each process.
 
     Raises
     ------
@@ -91,7 +91,7 @@ def load(model, digest):
         If the file is not that of the digest: a worker that lives on, or sees another disk, would predict by another
         network than the one that is meant.
     """
-    network, settings = networks.load_network(model)
+    network, settings = runtimes.load(model, precision)
     if networks.read_digest(model) != digest:
         raise ValueError(f"{model}: has changed since this prediction began; run the command again.")
     return network, settings
