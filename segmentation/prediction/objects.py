@@ -73,16 +73,16 @@ def number_objects(mask, kinds, smallest=1, first=1):
     found : int array
         The class of each object, by its number.
     """
-    wanted = np.where(np.isin(mask, kinds), mask.astype(np.int16), -1)
-    parts = measure.label(wanted, connectivity=1, background=-1)
-    sizes = np.bincount(parts.ravel())
-    kept = sizes >= smallest
-    kept[0] = False
-    renumbered = np.cumsum(kept, dtype=np.int32) + np.int32(first - 1)
-    renumbered[~kept] = 0
-    found = np.zeros(len(sizes), int)
-    found[parts.ravel()] = mask.ravel()
-    return renumbered[parts], found[kept]
+    numbers, found = np.zeros(mask.shape, np.int32), []
+    for kind in kinds:
+        parts, _ = ndimage.label(mask == kind)
+        kept = np.bincount(parts.ravel()) >= smallest
+        kept[0] = False
+        renumbered = np.cumsum(kept, dtype=np.int32) + np.int32(first - 1 + len(found))
+        renumbered[~kept] = 0
+        numbers += renumbered[parts]
+        found += [kind] * int(kept.sum())
+    return numbers, np.array(found, int)
 
 
 def measure_objects(numbers, found, image, settings, pixel=None):
