@@ -13,6 +13,7 @@ A dataset is a folder (docs/images.md):
 import argparse
 import functools
 import math
+import shlex
 import sys
 import threading
 from dataclasses import dataclass, field, replace
@@ -536,7 +537,7 @@ def bring(sources, out):
     except OSError as error:
         print(f"\ndata.py: {error.filename or out}: {error.strerror}. Nothing was written.", file=sys.stderr)
         return 2
-    print(f"{out} is written. Next: python data.py {out}")
+    print(f"{out} is written. Next: python data.py {shlex.quote(str(out))}")
     return 0
 
 

@@ -679,7 +679,7 @@ def test_images_of_coco_with_boxes_alone_and_annotations_of_none_are_left_out_by
     assert "a.json: annotation 8 is of no image that is listed and is left out." in rules
     del said["categories"][0]["name"]
     write_text(tmp_path / "a.json", said)
-    with pytest.raises(ValueError, match=r"a\.json: one of its categories has no id or no name"):
+    with pytest.raises(ValueError, match=r"a\.json: one of its categories has no name"):
         known.find_layout(tmp_path)
 
 
@@ -835,3 +835,229 @@ def test_numbers_of_objects_in_npy_are_read_and_cellposes_own_are_not(tmp_path):
     np.save(tmp_path / "x1_seg.npy", {"masks": NUMBERS}, allow_pickle=True)
     with pytest.raises(ValueError, match=r"x1_seg\.npy: is Cellpose's own file"):
         known.find_layout(tmp_path)
+
+
+def count_parts(source):
+    """How many pairs of each part a folder has, in order: tuple."""
+    found = [pair.part for pair in known.find_layout(source).pairs]
+    return tuple(found.count(part) for part in ("train", "val", "test"))
+
+
+def draw_pairs(source, image_name, label_name):
+    """Four pairs to train on, two held out and one to be tested, in folders that are called by {part}."""
+    for part, numbers in {"train": range(4), "val": (4, 5), "test": (6,)}.items():
+        for i in numbers:
+            save(image(i), source / image_name.format(part=part, i=i))
+            save(WHITE, source / label_name.format(part=part, i=i))
+
+
+@pytest.mark.parametrize(
+    ("image_name", "label_name"),
+    [
+        ("images/{part}2017/{i}.jpg", "annotations/{part}2017/{i}.png"),
+        ("images/10k/{part}/{i}.jpg", "labels/sem_seg/masks/{part}/{i}.png"),
+        ("images/{part}_set/{i}.png", "masks/{part}_set/{i}.png"),
+        ("images/kidney/{part}/{i}.png", "masks/kidney/{part}/{i}.png"),
+        ("kidney/{part}/{i}.png", "kidney/{part}/{i}_mask.png"),
+        ("{part}_images/{i}.png", "{part}_images/{i}_mask.png"),
+        ("{part}/{i}.jpg", "{part}/{i}.png"),
+    ],
+)
+def test_a_part_may_be_named_anywhere_in_a_path(image_name, label_name, tmp_path):
+    draw_pairs(tmp_path, image_name, label_name)
+    assert count_parts(tmp_path) == (4, 2, 1)
+    layout = known.find_layout(tmp_path)
+    assert all("val" not in pair.stem and pair.label for pair in layout.pairs)
+
+
+def test_a_part_of_labelme_may_be_named_in_any_way(tmp_path):
+    for place, i in (("train_images", 0), ("train_images", 1), ("test_images", 2)):
+        save(image(i), tmp_path / place / f"{i}.png")
+        shape = {"label": "cell", "points": [[5, 5], [30, 5], [5, 25]]}
+        write_text(tmp_path / place / f"{i}.json", {"imagePath": f"{i}.png", "shapes": [shape]})
+    assert count_parts(tmp_path) == (2, 0, 1)
+
+
+def test_lists_of_voc_are_read_whatever_their_case_and_with_spaces(tmp_path):
+    for i in range(4):
+        save(image(i), tmp_path / f"JPEGImages/my image {i}.jpg")
+        save(WHITE, tmp_path / f"SegmentationClass/my image {i}.png")
+    lists = tmp_path / "ImageSets" / "Segmentation"
+    write_text(lists / "Train.txt", "\ufeffmy image 0\r\nmy image 1\n")
+    write_text(lists / "Validation.txt", "my image 2\n")
+    write_text(lists / "Test.txt", "another\n\n")
+    write_text(tmp_path / "labelmap.txt", "\ufeff# label:color_rgb\ncell:255,0,0::\n")
+    assert "my image 3.jpg is in none of the lists" in " ".join(known.find_layout(tmp_path).rules)
+    write_text(lists / "Test.txt", "my image 3\n")
+    assert count_parts(tmp_path) == (2, 1, 1)
+    (tmp_path / "labelmap.txt").write_bytes("größe:255,0,0::\n".encode("latin-1"))
+    with pytest.raises(ValueError, match=r"labelmap\.txt: is no text in UTF-8; save it so\."):
+        known.find_layout(tmp_path)
+
+
+def test_others_images_do_not_get_the_classes_of_voc_and_camvid(tmp_path):
+    for i in range(3):
+        save(image(i), tmp_path / f"VOCdevkit/VOC2007/JPEGImages/cell_{i:03}.jpg")
+        save(WHITE, tmp_path / f"VOCdevkit/VOC2007/SegmentationClass/cell_{i:03}.png")
+        for folder, content in (("train", image(i)), ("trainannot", WHITE)):
+            save(content, tmp_path / "streets" / folder / f"cell_{i}.png")
+    for source in (tmp_path / "VOCdevkit", tmp_path / "streets"):
+        layout = known.find_layout(source)
+        assert (layout.labels, "names it does not tell" in layout.name) == ({}, True)
+
+
+def test_images_that_are_not_read_are_named(tmp_path):
+    for part in ("train", "test", "extra"):
+        save(image(0), tmp_path / f"images/{part}/{part}.png")
+        save(WHITE, tmp_path / f"labels/{part}/{part}.png")
+    layout = known.find_layout(tmp_path)
+    assert layout.rules == [f"{tmp_path / 'images/extra/extra.png'} is not read and is left out, as 1 more like it."]
+
+
+def test_a_table_names_classes_and_what_is_void(tmp_path, capsys):
+    colours = {"Sky": (128, 128, 128), "Road": (128, 64, 128), "Void": (0, 0, 0)}
+    label = np.zeros((*SIZE, 3), np.uint8)
+    label[:20], label[20:30] = colours["Sky"], colours["Road"]
+    for i in range(3):
+        save(image(i), tmp_path / f"source/images/{i}.png")
+        save(label, tmp_path / f"source/masks/{i}_L.png")
+    table = "".join(f"{name}, {', '.join(map(str, colour))}\n" for name, colour in colours.items())
+    write_text(tmp_path / "source/class_dict.csv", "name, r, g, b\n" + table)
+    layout = known.find_layout(tmp_path / "source")
+    assert layout.labels == {"Sky": "#808080", "Road": "#804080", "ignore": "#000000"}
+    assert data.main([str(tmp_path / "source"), "--to", str(tmp_path / "ours")]) == 0
+    assert data.main([str(tmp_path / "ours")]) == 0
+    assert "Road: " in capsys.readouterr().out
+    write_text(tmp_path / "source/class_dict.csv", "name,r,g,b\nSky,128,128,128\nVoid,0,0,0\n")  # not all
+    layout = known.find_layout(tmp_path / "source")
+    assert layout.labels == {} and "class_dict.csv is not read" in " ".join(layout.rules)
+
+
+def test_a_table_of_colours_fits_labels_in_grey(tmp_path):
+    for i in range(3):
+        save(image(i), tmp_path / f"{i}_sat.jpg")
+        save(np.dstack([WHITE * np.uint8(255)] * 3) if i else WHITE, tmp_path / f"{i}_mask.png")
+    write_text(tmp_path / "class_dict.csv", "name,r,g,b\nroad,255,255,255\nbackground,0,0,0\n")
+    assert known.find_layout(tmp_path).labels == {"road": 255, "background": 0}
+    write_text(tmp_path / "class_dict.csv", "name,r,g,b\nroad,255,255,x\n")
+    assert known.find_layout(tmp_path).labels == {}
+
+
+def test_labels_of_equal_names_beside_those_with_a_suffix_are_paired_too(tmp_path):
+    for i in range(5):
+        save(image(i), tmp_path / f"images/CHNCXR_{i}.png")
+        save(WHITE, tmp_path / f"masks/CHNCXR_{i}_mask.png")
+    save(image(6), tmp_path / "images/MCUCXR_6.png")
+    save(WHITE, tmp_path / "masks/MCUCXR_6.png")
+    assert count_parts(tmp_path) == (6, 0, 0)
+
+
+def test_a_photo_and_a_mask_of_one_name_are_a_pair_but_two_photos_are_none(tmp_path):
+    for i in range(3):
+        save(image(i), tmp_path / f"Imgs/{i}.jpg")
+        save(WHITE, tmp_path / f"Imgs/{i}.png")
+    assert known.find_layout(tmp_path).rules == ["Images are JPEG, their labels PNG."]
+    assert count_parts(tmp_path) == (3, 0, 0)
+    for i in range(3):
+        save(image(i), tmp_path / f"Imgs/{i}.png")
+    with pytest.raises(ValueError, match="has the same stem as"):
+        known.find_layout(tmp_path)
+
+
+def test_what_lies_beside_a_test_image_is_no_test_image(tmp_path):
+    for part in ("train", "test"):
+        save(image(1), tmp_path / part / "a.png")
+        save(WHITE, tmp_path / part / "a_mask.png")
+        save(image(2), tmp_path / part / "a_overlay.png")
+    layout = known.find_layout(tmp_path)
+    assert [(pair.part, pair.image.name) for pair in layout.pairs] == [("test", "a.png"), ("train", "a.png")]
+    assert "a_overlay.png has the name of an image and more" in " ".join(layout.rules)
+
+
+def test_the_same_masks_of_every_image_are_asked_about(tmp_path):
+    for i in range(4):
+        save(image(i), tmp_path / f"images/p{i}.png")
+        for number in (1, 2):
+            save(number == NUMBERS, tmp_path / f"masks/p{i}_{number}.png")
+    with pytest.raises(ValueError, match=r"masks: each image has masks _1, _2; if these are classes"):
+        known.find_layout(tmp_path)
+    save(NUMBERS == 3, tmp_path / "masks/p3_3.png")
+    assert known.find_layout(tmp_path).labels == {"background": 0, "object": 255}
+
+
+def test_labels_of_labelme_that_number_objects_are_one_class(tmp_path):
+    corners = [[5, 5], [12, 5], [5, 12]]
+    shapes = [{"label": f"cell {n}", "points": [[x + 9 * n, y] for x, y in corners]} for n in range(3)]
+    for i in range(2):
+        save(image(i), tmp_path / f"{i}.png")
+        write_text(tmp_path / f"{i}.json", {"imagePath": f"{i}.png", "shapes": shapes})
+    layout = known.find_layout(tmp_path)
+    assert layout.labels == {"background": 0, "cell": 255}
+    assert "Labels such as cell 0 number objects, which are all of the class cell." in layout.rules
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"imagePath": None},
+        {"shapes": [{"label": 1, "points": [[5, 5], [30, 5], [5, 25]]}]},
+        {"shapes": [{"label": "cell", "points": [["a", 5], [30, 5]]}]},
+        {"shapes": [{"label": "cell", "points": [[5, 5], [9, 9]], "shape_type": "mask", "mask": None}]},
+    ],
+)
+def test_odd_entries_of_labelme_are_refused_by_the_name_of_their_file(said, tmp_path):
+    save(image(0), tmp_path / "a.png")
+    write_text(tmp_path / "a.json", {"imagePath": "a.png", "shapes": []} | said)
+    with pytest.raises(ValueError, match=r"a\.json: one of its shapes has no label, or no points"):
+        known.find_layout(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "entry", "text"),
+    [
+        ("images", {"height": "32"}, "has the height '32'"),
+        ("images", {"file_name": 5}, "has the file_name 5"),
+        ("categories", {"name": 7}, "has the name 7"),
+        ("annotations", {"segmentation": {"counts": [1, 2]}}, "run lengths without size"),
+        ("images", {"id": 2}, "two of its images have one id"),
+    ],
+)
+def test_odd_entries_of_coco_are_refused_by_the_name_of_their_file(name, entry, text, tmp_path):
+    shape = {"id": 1, "image_id": 1, "category_id": 1, "segmentation": [[5, 5, 30, 5, 5, 25]]}
+    said = {
+        "images": [{"id": i, "file_name": f"{i}.png", "height": SIZE[0], "width": SIZE[1]} for i in (1, 2)],
+        "annotations": [shape],
+        "categories": [{"id": 1, "name": "cell"}],
+    }
+    for i in (1, 2):
+        save(image(i), tmp_path / f"{i}.png")
+    said[name][0] |= entry
+    write_text(tmp_path / "a.json", said)
+    with pytest.raises(ValueError, match=rf"a\.json: .*{text}"):
+        known.find_layout(tmp_path)
+
+
+def test_a_part_of_coco_is_told_by_the_last_step_of_its_path(tmp_path):
+    for i, part in enumerate(("train", "test"), start=1):
+        save(image(i), tmp_path / f"training_data/{i}.png")
+        said = {
+            "images": [{"id": 1, "file_name": f"{i}.png", "height": SIZE[0], "width": SIZE[1]}],
+            "annotations": [{"id": 1, "image_id": 1, "category_id": 1, "segmentation": [[5, 5, 30, 5, 5, 25]]}],
+            "categories": [{"id": 1, "name": "cell"}],
+        }
+        write_text(tmp_path / f"training_data/annotations/{part}.json", said)
+    assert count_parts(tmp_path) == (1, 0, 1)
+
+
+def test_advice_is_a_command_and_does_not_name_what_is_to_be_tested(tmp_path, capsys):
+    for part in ("test", "train"):
+        for kind, content in (("images", image(1)), ("masks", WHITE)):
+            save(content, tmp_path / "my set" / part / "a" / kind / "1.png")
+            save(content, tmp_path / "my set" / part / "b" / kind / "1.png")
+    assert data.main([str(tmp_path / "my set")]) == 2
+    assert f"{tmp_path / 'my set/train/a'} is laid out as" in capsys.readouterr().err
+    tested = tmp_path / "my set" / "test"
+    for folder in ("a", "b"):
+        (tested / folder).rename(tested.parent / f"{folder} test")
+    assert data.main([str(tmp_path / "my set" / "a test")]) == 2
+    assert f"`python data.py '{tmp_path / 'my set/a test'}' --to DIR`" in capsys.readouterr().err

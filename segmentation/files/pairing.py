@@ -109,7 +109,13 @@ def pair(image_stems, label_stems):
                 break
     if best.rival:
         raise ValueError(_describe_rivals(best, best.rival))
-    return _finish(best, images, labels)
+    return _finish(_add_equal(best, images, labels), images, labels)
+
+
+def _add_equal(reading, images, labels):
+    """A reading with those that it leaves over, and that have one name, paired too."""
+    left = (set(images) - reading.pairs.keys()) & (set(labels) - set(reading.pairs.values()))
+    return replace(reading, pairs=reading.pairs | {stem: stem for stem in left})
 
 
 def _finish(reading, images, labels):

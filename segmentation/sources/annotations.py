@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import csv
 import io
 import json
 from pathlib import Path
@@ -32,21 +33,47 @@ def look_at_json(file):
     return said if isinstance(said, dict) else {}
 
 
+def read_classes(file):
+    """The classes of a CSV file: dict of name to colour, such as "#ff8000", or to value; empty if it is no such table.
+
+    Its columns are name, r, g, b, as of CamVid's and DeepGlobe's class_dict.csv, or Pixel Value, Class, as Roboflow's.
+    """
+    try:
+        with Path(file).open(newline="", encoding="utf-8-sig") as opened:
+            rows = [{str(key).strip().lower(): cell for key, cell in row.items()} for row in csv.DictReader(opened)]
+        if rows and {"name", "r", "g", "b"} <= set(rows[0]):
+            return {row["name"].strip(): "#" + bytes(int(row[channel]) for channel in "rgb").hex() for row in rows}
+        if rows and {"pixel value", "class"} <= set(rows[0]):
+            return {row["class"].strip(): int(row["pixel value"]) for row in rows}
+    except (ValueError, AttributeError, TypeError):  # cells that are no text or no numbers
+        return {}
+    return {}
+
+
 def check_coco(said, file):
     """Refuse what COCO's JSON has to hold and this one does not: ValueError with its name."""
-    needed = {"images": ("id", "file_name", "height", "width"), "annotations": ("image_id", "category_id")}
+    needed = {
+        "images": {"id": int | str, "file_name": str, "height": int, "width": int},
+        "annotations": {"image_id": int | str, "category_id": int | str},
+        "categories": {"id": int | str, "name": str},
+    }
     for name, keys in needed.items():
         entries = said[name]
         if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
             raise ValueError(f"{file}: expected a list of {name}, as COCO has it.")
         for entry in entries:
-            missing = [key for key in keys if entry.get(key) is None]
+            missing = [key for key in keys if entry.get(key) in (None, "")]
             if missing:
                 raise ValueError(f"{file}: one of its {name} has no {missing[0]}; is it COCO's of outlines?")
-    if not isinstance(said["categories"], list) or any(
-        not isinstance(one, dict) or one.get("id") is None or not one.get("name") for one in said["categories"]
-    ):
-        raise ValueError(f"{file}: one of its categories has no id or no name; add it.")
+            wrong = [key for key, kind in keys.items() if not isinstance(entry[key], kind)]
+            if wrong:
+                raise ValueError(f"{file}: one of its {name} has the {wrong[0]} {entry[wrong[0]]!r}; correct it.")
+    if len({str(one["id"]) for one in said["images"]}) < len(said["images"]):
+        raise ValueError(f"{file}: two of its images have one id, so that outlines are of none; number them anew.")
+    for entry in said["annotations"]:
+        runs = entry.get("segmentation")
+        if isinstance(runs, dict) and not {"size", "counts"} <= set(runs):
+            raise ValueError(f"{file}: annotation {entry.get('id')} has run lengths without size or counts.")
     known = {category["id"] for category in said["categories"]}
     unknown = {entry["category_id"] for entry in said["annotations"]} - known
     if unknown:
@@ -120,7 +147,7 @@ def read_embedded(text):
         with Image.open(io.BytesIO(base64.b64decode(text))) as image:
             image.load()
     except (binascii.Error, OSError, TypeError) as error:
-        raise ValueError(f"its embedded image cannot be decoded ({error})") from None
+        raise ValueError(f"its embedded image cannot be decoded ({type(error).__name__})") from None
     return np.asarray(image if image.mode in ("1", "L", "I;16") else image.convert("RGB"))
 
 
@@ -188,6 +215,17 @@ def _read_counts(text):
             counts.append(value + (counts[-2] if len(counts) > 2 else 0))
             value, shift = 0, 0
     return counts
+
+
+def is_labelmes(shape):
+    """Whether an entry of LabelMe's shapes has a label, points that are numbers and, of a mask, its pixels."""
+    try:
+        points = np.asarray(shape["points"], float)
+    except (KeyError, TypeError, ValueError):
+        return False
+    whole = not points.size or (points.ndim == 2 and points.shape[1] == 2)
+    masked = shape.get("shape_type") != "mask" or isinstance(shape.get("mask"), str)
+    return whole and masked and isinstance(shape.get("label"), str) and bool(shape["label"])
 
 
 def read_shape(shape):

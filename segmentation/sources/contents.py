@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 
-from segmentation.files import blur, classes, images, labels, meanings
+from segmentation.files import blur, classes, description, images, labels, meanings
 from segmentation.sources import annotations
 
 VOID = 255
@@ -73,6 +73,48 @@ def look(files):
     return [
         content for content in contents if len(content.counts) > 2 and not blur.find_ends(content, content.in_colour)
     ]
+
+
+def hold_few_values(files):
+    """Whether the first ones of some images hold so few values that they may be labels of classes."""
+    found = [labels.survey(labels.read_label(file)).counts for file in list(files)[:8]]
+    return all(len(counts) <= meanings.MOST_CLASSES for counts in found)
+
+
+def fit_classes(named, files):
+    """The values of classes as labels hold them, of which a table has the colours or the values.
+
+    Parameters
+    ----------
+    named : dict of str to str or int
+        As from `annotations.read_classes`.
+    files : list of Path
+        Labels, of which the first ones are read.
+
+    Returns
+    -------
+    dict
+        Like `named`, in grey where labels are; empty if these hold what the table does not name.
+    """
+    read = [labels.read_label(file) for file in files[:8]]
+    reading = "colours" if any(label.palette or label.in_colour for label in read) else "values"
+    found = {int(value) for label in read for value in np.unique(labels.translate_label(label, reading))}
+    grey = not any(label.palette for label in read) and all(value == _spread(value & 255) for value in found)
+    if grey:  # though it may be stored as red, green and blue
+        found = {value & 255 for value in found} if reading == "colours" else found
+    if grey or reading == "values":
+        named = {name: _to_grey(value) for name, value in named.items()}
+    return named if found <= {description.parse_value(value) for value in named.values()} else {}
+
+
+def _spread(grey):
+    """The number of a grey as a colour."""
+    return labels.to_code(grey, grey, grey)
+
+
+def _to_grey(value):
+    """The grey value that a colour such as "#404040" has; any other as it is."""
+    return int(value[1:3], 16) if isinstance(value, str) and value[1:3] == value[3:5] == value[5:] else value
 
 
 def numbers_objects(files):

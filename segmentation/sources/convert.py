@@ -11,7 +11,7 @@ import tifffile
 from tqdm import tqdm
 
 from segmentation.files import classes, description, images, writing
-from segmentation.sources import known
+from segmentation.sources import known, listing
 
 PLACES = {  # of the images and the labels of a part
     "train": ("train/image", "train/label"),
@@ -97,8 +97,13 @@ def _describe(found, labels):
         counts = Counter(pair.part for pair in layout.pairs)
         labelled = Counter(pair.part for pair in layout.pairs if pair.label is not None)
         lines.append(f"{source}: {layout.name}.")
-        lines += [f"- {part}: images {count}, of which labelled {labelled[part]}." for part, count in counts.items()]
+        lines += [
+            f"- {part}: images {counts[part]}, of which labelled {labelled[part]}." for part in PLACES if counts[part]
+        ]
         lines += [f"- {rule}" for rule in layout.rules]
+        named = listing.find_part(source.resolve().name)
+        if named in ("val", "test") and set(counts) == {"train"}:
+            lines.append(f"- Though {source} is called so, all of it is in train/, to be trained on.")
     if labels:
         lines.append("Labels: " + ", ".join(f"{name} {value}" for name, value in labels.items()) + ".")
     return "\n".join(lines)

@@ -6,6 +6,7 @@ a layout of your own, write one and add it to the table; docs/images.md shows ho
 
 import functools
 import re
+import shlex
 from collections import Counter
 from pathlib import Path
 
@@ -20,6 +21,9 @@ LABELS = (
     *("manual", "manual1", "1stmanual", "2ndmanual", "annot"),
 )
 LISTS = ("train.txt", "val.txt", "valid.txt", "test.txt", "trainval.txt", "codes.txt", "class_dict.csv")
+FEWEST_IMAGES = 4  # with as many masks each, that can be no chance
+TABLES = ("class_dict.csv", "_classes.csv")
+VOID_NAMES = "void|unlabell?ed|unknown|ignored?"
 SUFFIXES = ("_mask", "_masks", "_label", "_labels", "_seg", "_segmentation", "_gt", "_manual", "_anno")
 TRAINED_ON = {  # of Cityscapes: its numbers of the 19 classes that are scored; all others are void
     "road": 7,
@@ -70,6 +74,9 @@ def find_layout(folder):
         for look in LAYOUTS:
             layout = look(place)
             if layout and layout.can_be_trained_on():
+                tables = [] if layout.labels else _name_classes(layout, place)
+                lists = [file for name in LISTS if (file := place / name).is_file() and file not in tables]
+                layout.leave_out([*lists, *layout.list_unread(place)], "is not read")
                 return layout
             lacking = lacking or (layout if layout and layout.pairs else None)
         inside = listing.list_folders(place)
@@ -80,6 +87,22 @@ def find_layout(folder):
         found = " ".join([f"{lacking.pairs[0].image} is an image of {lacking.pairs[0].part}/.", *lacking.rules])
         raise ValueError(f"{folder}: could be {lacking.name}, but there is no image to train on with a label. {found}")
     raise ValueError(_describe_unknown(folder))
+
+
+def _name_classes(layout, folder):
+    """Take the names of classes from a table of colours, or of values, that lies with labels; the files it was in."""
+    masks = [pair.label for pair in layout.pairs if isinstance(pair.label, Path)]
+    for file in sorted(folder.rglob("*.csv")) if masks else []:
+        found = annotations.read_classes(file) if file.name in TABLES else {}
+        found = contents.fit_classes(found, masks) if found else {}
+        if found:
+            void = next((name for name in found if re.fullmatch(VOID_NAMES, name.lower())), None)
+            layout.labels = {"ignore" if name == void else name: value for name, value in found.items()}
+            layout.rules.append(f"Classes have the names of {file}.")
+            if void:
+                layout.rules.append(f"What is {void} is not labelled.")
+            return list(folder.rglob(file.name))
+    return []
 
 
 def is_own(folder):
@@ -96,7 +119,8 @@ def advise(folder):
     except ValueError as error:
         return str(error)
     return (
-        f"{folder}: is laid out as {layout.name}; `python data.py {folder} --to DIR` brings it into that wanted here."
+        f"{folder}: is laid out as {layout.name}; "
+        f"`python data.py {shlex.quote(str(folder))} --to DIR` brings it into that wanted here."
     )
 
 
@@ -104,6 +128,8 @@ def _describe_unknown(folder):
     """What is in a folder whose layout is not known, and what is missing."""
     inside = listing.list_folders(folder)
     for place in [*inside, *(below for one in inside for below in listing.list_folders(one))]:
+        if {listing.find_part(step) for step in place.relative_to(folder).parts} & {"val", "test"}:
+            continue  # alone it would be trained on
         for look in LAYOUTS:
             layout = look(place)
             if layout and layout.can_be_trained_on():
@@ -197,8 +223,10 @@ def find_chase(folder):
 
 def find_carvana(folder):
     """Carvana: train/0cdf5b5d0ce1_01.jpg, train_masks/0cdf5b5d0ce1_01_mask.gif, test."""
+    if not (folder / "train_masks").is_dir():
+        return None
     files = listing.list_files(listing.enter(folder / "train"))
-    if not (folder / "train_masks").is_dir() or not all(re.fullmatch(r"[0-9a-f]{12}_\d\d", stem) for stem in files):
+    if not all(re.fullmatch(r"[0-9a-f]{12}_\d\d", stem) for stem in files):
         return None
     layout = layouts.Layout("Carvana (cars)", {"background": 0, "car": 255})
     layout.add("train", files, folder / "train_masks", contents.read_white)
@@ -270,8 +298,10 @@ def find_camvid(folder):
     """CamVid as SegNet's tutorial has it: train/, trainannot/, val/, valannot/, test/, testannot/."""
     if not (folder / "trainannot").is_dir():
         return None
-    layout = layouts.Layout("SegNet's CamVid (streets)", {name: value for value, name in enumerate(CAMVID)})
-    layout.rules.append("The value 11 is void: it is not labelled.")
+    layout = layouts.Layout("the layout of SegNet's CamVid, with classes whose names it does not tell")
+    if all(re.match("(0001TP|0006R0|0016E5|Seq05VD)_", stem) for stem in listing.list_files(folder / "train")):
+        layout = layouts.Layout("SegNet's CamVid (streets)", {name: value for value, name in enumerate(CAMVID)})
+        layout.rules.append("The value 11 is void: it is not labelled.")
     for part in listing.PARTS:
         layout.add(part, folder / part, folder / f"{part}annot")
     return layout
@@ -287,17 +317,15 @@ def find_voc(folder):
     layout.labels = {name: value for value, name in enumerate(VOC)} | {"ignore": contents.VOID}
     names, colours = folder / "class_names.txt", folder / "labelmap.txt"
     found, masks = listing.list_files(folder / "JPEGImages"), listing.list_files(place)
-    official = re.search(r"voc(devkit|trainval|\d{4})", str(folder).lower()) or any(
-        re.fullmatch(r"\d{4}_\d{6}", stem) for stem in masks
-    )
+    official = any(re.fullmatch(r"\d{4}_\d{6}", stem) for stem in masks)  # many keep their own images so, too
     if names.is_file():
         layout = layouts.Layout("Pascal VOC's layout, with classes of its own (class_names.txt)")
-        listed = [name for name in names.read_text().split("\n") if name.strip() and name.strip() != "__ignore__"]
-        layout.labels = {name.strip().strip("_"): value for value, name in enumerate(listed)}
+        listed = [name for name in listing.read_lines(names) if name != "__ignore__"]
+        layout.labels = {name.strip("_"): value for value, name in enumerate(listed)}
     elif colours.is_file():
         layout = layouts.Layout("Pascal VOC's layout, with colours of its own (labelmap.txt)")
-        for line in colours.read_text().splitlines():
-            if line.strip() and line[0] != "#":
+        for line in listing.read_lines(colours):
+            if line[0] != "#":
                 name, colour = [*line.split(":"), ""][:2]
                 if not re.fullmatch(r" *\d+ *, *\d+ *, *\d+ *", colour):
                     raise ValueError(f"{colours}: expected lines such as cell:255,0,0::, found {line!r}.")
@@ -309,10 +337,11 @@ def find_voc(folder):
     layout.rules.append(f"Labels are those of {place.name}.")
     listed, lists = {}, folder / "ImageSets" / "Segmentation"
     lists = lists if lists.is_dir() else lists.parent
-    for part, names in {"train": ("train", "trn", "default"), "val": ("val",), "test": ("test", "tst")}.items():
-        files = [lists / f"{name}.txt" for name in names]
-        lines = [line for file in files if file.is_file() for line in file.read_text().split()]
-        listed[part] = [re.sub(r"(?i)\.(jpe?g|png|tiff?|bmp)$", "", re.split(r"[\\/]", line)[-1]) for line in lines]
+    files = sorted(lists.glob("*.txt")) if lists.is_dir() else []
+    for part, names in {"train": ("trn", "default"), "val": (), "test": ("tst",)}.items():
+        names = (*listing.PARTS[part], *names)
+        lines = [line for file in files if file.stem.lower() in names for line in listing.read_lines(file)]
+        listed[part] = [_find_listed(line, found) for line in lines]
     if any(listed.values()):
         layout.rules.append(f"What is in train/ and val/ is read from {lists.relative_to(folder).as_posix()}.")
     else:
@@ -323,6 +352,15 @@ def find_voc(folder):
     left_out = set(found) - {pair.stem for pair in layout.pairs}
     layout.leave_out([found[stem] for stem in sorted(left_out)], "is in none of the lists")
     return layout
+
+
+def _find_listed(line, found):
+    """The stem of an image that a line of a list names: by the whole line, which may have spaces, or its first word."""
+    for name in (line, line.split()[0]):
+        stem = re.sub(r"(?i)\.(jpe?g|png|tiff?|bmp)$", "", re.split(r"[\\/]", name)[-1])
+        if stem in found:
+            break
+    return stem
 
 
 def find_cityscapes(folder):
@@ -496,14 +534,17 @@ def find_labelme(folder):
     if not described:
         return None
     for file, said in described.items():
-        if any(not shape.get("label") or "points" not in shape for shape in said["shapes"]):
-            raise ValueError(f"{file}: one of its shapes has no label, or no points; name or remove it.")
+        if not isinstance(said["imagePath"], str) or not all(map(annotations.is_labelmes, said["shapes"])):
+            text = "one of its shapes has no label, or no points that are numbers, or it names no image; correct it"
+            raise ValueError(f"{file}: {text}.")
     layout = layouts.Layout("LabelMe's JSON")
+    _join_numbered(layout, described.values())
     names = {shape["label"] for said in described.values() for shape in said["shapes"]}
     values = _number_names(layout, sorted(names - {"__ignore__"}))
     if "__ignore__" in names:
         values["__ignore__"] = layout.labels["ignore"] = _choose_void(layout.labels)
     lines, taken = [], set()
+    parts = listing.name_parts(file.relative_to(folder).with_suffix("").as_posix() for file in described)
     for file, said in described.items():
         embedded, name = said.pop("imageData", None), re.split(r"[\\/]", said["imagePath"])[-1].lower()
         image = {one.name.lower(): one for place in (file.parent, *_beside(file)) for one in place.iterdir()}.get(name)
@@ -512,27 +553,47 @@ def find_labelme(folder):
             continue
         objects = []
         for shape in said["shapes"]:
-            found = annotations.read_shape(shape)
+            found = _decode(annotations.read_shape, shape, file)
             if found is None:
                 lines.append(f"{file}: a {shape.get('shape_type')}")
             else:
                 objects.append((values[shape["label"]], found))
         if image is None:
-            pixels = annotations.read_embedded(embedded)
+            pixels = _decode(annotations.read_embedded, embedded, file)
             image, size = functools.partial(np.expand_dims, pixels, 0), pixels.shape[:2]
             label = contents.draw(objects, file, size)
         else:
             taken.add(image)
             drawn_on = (said.get("imageHeight"), said.get("imageWidth"))
             label = contents.draw(objects, image, drawn_on=drawn_on if all(drawn_on) else None)
-        place = file.relative_to(folder)
-        part = listing.find_part(place.parts[0]) if len(place.parts) > 1 else None
-        stem = place.relative_to(place.parts[0]) if part else place
-        layout.pairs.append(layouts.Pair(part or "train", stem.with_suffix("").as_posix(), image, label))
+        stem = file.relative_to(folder).with_suffix("").as_posix()
+        part, name = parts.get(stem, ("train", stem))
+        layout.pairs.append(layouts.Pair(part, name, image, label))
     layout.leave_out(lines, "has no area")
     left_out = [file for file in listing.list_here(folder).values() if file not in taken]
     layout.leave_out(left_out, "has no outlines")
     return layout
+
+
+def _decode(read, content, file):
+    """What JSON holds as text, or ValueError with the name of its file."""
+    try:
+        return read(content)
+    except ValueError as error:
+        raise ValueError(f"{file}: {error}.") from None
+
+
+def _join_numbered(layout, described):
+    """Give objects one class that are labelled cell1, cell2, ..., each number at most once an image."""
+    shapes = [said["shapes"] for said in described]
+    numbered = [re.fullmatch(r"(.*?)[ _-]?\d+", one["label"]) for found in shapes for one in found]
+    once = all(len({one["label"] for one in found}) == len(found) for found in shapes)
+    if not all(numbered) or len({one[1] for one in numbered}) > 1 or not once or max(map(len, shapes)) < 3:
+        return
+    for one in (one for found in shapes for one in found):
+        one["label"] = numbered[0][1] or "object"
+    name = numbered[0][1] or "object"
+    layout.rules.append(f"Labels such as {numbered[0][0]} number objects, which are all of the class {name}.")
 
 
 def _beside(file):
@@ -582,7 +643,7 @@ def find_coco(folder):
         layout.labels["ignore"] = _choose_void(layout.labels)
         layout.rules.append(f"Crowds become {layout.labels['ignore']}, which is not labelled.")
     found, parts = {}, {}
-    for file in _find_images(folder):
+    for file in listing.walk(folder):
         found.setdefault(file.name.lower(), []).append(file)
     for file, said in described.items():
         part = _name_part(file.relative_to(folder)) if len(described) > 1 else "train"
@@ -615,11 +676,6 @@ def find_coco(folder):
     return layout
 
 
-def _find_images(folder):
-    """All images below a folder, whatever they are called."""
-    return [file for file in sorted(folder.rglob("*")) if images.find_suffix(file) in images.READERS]
-
-
 def _choose_image(found, steps, file, part):
     """The image of COCO among those of its name: by its path, beside its JSON, or in a folder of its part; or None."""
     ways = (
@@ -635,10 +691,11 @@ def _choose_image(found, steps, file, part):
 
 
 def _name_part(file):
-    """Which part a file's path names: train if none."""
-    for part, names in listing.PARTS.items():
-        if re.search(rf"(?<![a-z])({'|'.join(names)})", str(file).lower()):
-            return part
+    """Which part a file's path names, its last step that names one: train if none."""
+    for step in reversed(Path(file).parts):
+        for part, names in listing.PARTS.items():
+            if re.search(rf"(?<![a-z])({'|'.join(names)})", step.lower()):
+                return part
     return "train"
 
 
@@ -651,8 +708,8 @@ def find_pets(folder):
     layout.rules.append("What is 2, the background, becomes 0; the border, 3, is not labelled.")
     read = functools.partial(contents.read_recoded, table={1: 1, 2: 0})
     found, masks = listing.list_here(folder / "images"), listing.list_here(truth / "trimaps")
-    tested = (truth / "test.txt").read_text().splitlines() if (truth / "test.txt").is_file() else []
-    tested = {line.split()[0] for line in tested if line.strip()}
+    tested = listing.read_lines(truth / "test.txt") if (truth / "test.txt").is_file() else []
+    tested = {line.split()[0] for line in tested}
     for part, held in (("train", False), ("test", True)):
         chosen = {stem: file for stem, file in found.items() if (stem in tested) == held}
         layout.add(part, chosen, {stem: masks[stem] for stem in chosen if stem in masks}, read)
@@ -682,11 +739,10 @@ def find_folders(folder):
         }
         if not any(map(all, pairs.values())):
             pairs = {"train": (found, masks), "test": (listing.find_folder(folder, listing.PARTS["test"]), None)}
+    parted = not all(pairs.get("val", (None, None))) and not all(pairs["test"])
     for part, (found, masks) in pairs.items():
         if not _add_objects(layout, part, found, masks):
-            layout.add(part, found, masks)
-    lists = [file for name in LISTS if (file := folder / name).is_file()]
-    layout.leave_out(lists, "is not read")
+            layout.add(part, found, masks, parted=parted and part == "train")
     named = {place for both in pairs.values() for place in both if place}
     layout.leave_out([place for place in inside if place not in named and not _holds(place, named)], "is not known")
     return layout
@@ -703,6 +759,10 @@ def _add_objects(layout, part, image_folder, mask_folder):
         objects.setdefault(matched[1], []).append(file)
     if max(map(len, objects.values()), default=0) < 2 or not contents.are_objects(list(objects.values())):
         return False
+    endings = {tuple(file.stem[len(Path(stem).name) :] for file in files) for stem, files in objects.items()}
+    if len(objects) >= FEWEST_IMAGES and len(endings) == 1:
+        text = f"each image has masks {', '.join(endings.pop())}; if these are classes, write one label of 0, 1, 2"
+        raise ValueError(f"{mask_folder}: {text}; if they are objects, number them in one label, for --objects.")
     layout.rules.append("The objects of an image are one label; a border one pixel wide parts those that touch.")
     layout.labels = {"background": 0, "object": 255}
     for stem, files in objects.items():
@@ -715,6 +775,23 @@ def _add_objects(layout, part, image_folder, mask_folder):
 def _holds(place, named):
     """Whether one of some folders lies in a folder."""
     return any(place in other.parents for other in named)
+
+
+def find_same_names(folder):
+    """Images and labels of one name in one folder, or its sub-folders: a.jpg and a.png (Crack500, magnetic tiles)."""
+    place = listing.enter(folder)
+    photos, masks = {}, {}
+    for file in listing.walk(place):
+        of_kind = {".jpg": photos, ".jpeg": photos, ".png": masks}.get(images.find_suffix(file))
+        if of_kind is None:
+            return None
+        of_kind[file.relative_to(place).with_suffix("").as_posix()] = file
+    if not masks or not masks.keys() <= photos.keys() or not contents.hold_few_values(masks.values()):
+        return None
+    layout = layouts.Layout("images and labels of one name")
+    layout.rules.append("Images are JPEG, their labels PNG.")
+    layout.add("train", photos, masks, parted=True)
+    return layout
 
 
 def find_suffixes(folder):
@@ -757,28 +834,18 @@ def find_suffixes(folder):
         layout.leave_out(copied, "is a copy")
         taken = {file for found in masks.values() for file in found}
         rest = {stem: file for stem, file in files.items() if file not in taken}
-        parts = {stem: _part_of(stem) for stem in rest}
-        for part in listing.PARTS:
-            chosen = {stem: file for stem, file in rest.items() if (parts[stem] or "train") == part}
-            truth = {stem: masks[stem][0] for stem in chosen if stem in masks}
-            shorter = {stem: stem.split("/", 1)[1] if parts[stem] and "/" in stem else stem for stem in chosen}
-            layout.add(
-                part,
-                {shorter[stem]: file for stem, file in chosen.items()},
-                {shorter[stem]: file for stem, file in truth.items()},
-                functools.partial(_read_several, several=several, read=read) if several else read,
-            )
+        beside = [stem for stem in rest if stem not in masks and _begins_as(stem, masks)]
+        layout.leave_out([rest.pop(stem) for stem in beside], "has the name of an image and more")
+        truth = {stem: found[0] for stem, found in masks.items()}
+        read = functools.partial(_read_several, several=several, read=read) if several else read
+        layout.add("train", rest, truth, read, parted=True)
         return layout
     return None
 
 
-def _part_of(stem):
-    """The part that a stem names, by its first folder or, as in GlaS, by its first word; None if none."""
-    folder, _, name = stem.rpartition("/")
-    if folder:
-        return listing.find_part(folder.split("/")[0])
-    matched = re.match("(train|val|test)[A-Z]?_", name)
-    return matched[1] if matched else None
+def _begins_as(stem, others):
+    """Whether a stem is another one and more, as a_flows is beside a."""
+    return any(stem[: found.start()] in others for found in re.finditer("_", stem))
 
 
 def _read_several(file, several, read):
@@ -807,6 +874,7 @@ LAYOUTS = (
     find_labelme,
     find_cellpose,
     find_pets,
+    find_same_names,
     find_folders,
     find_suffixes,
 )

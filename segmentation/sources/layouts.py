@@ -2,6 +2,7 @@
 
 import functools
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from segmentation.files import pairing
 from segmentation.sources import listing
@@ -25,7 +26,8 @@ class Pair:
 class Layout:
     """What was recognised: its `name`, the `labels` and `channels` of its dataset.json, and its `pairs`.
 
-    `rules` are sentences on what was taken for what, and on what was left out.
+    `rules` are sentences on what was taken for what, and on what was left out; `named` are the files and folders of
+    which they tell that.
     """
 
     name: str
@@ -33,8 +35,9 @@ class Layout:
     channels: dict = field(default_factory=dict)
     pairs: list = field(default_factory=list)
     rules: list = field(default_factory=list)
+    named: set = field(default_factory=set)
 
-    def add(self, part, image_files, label_files, read=None):
+    def add(self, part, image_files, label_files, read=None, parted=False):
         """Add the pairs of images and labels, whose names need not be equal.
 
         Parameters
@@ -45,6 +48,8 @@ class Layout:
             A folder that is not there holds none.
         read : callable or None
             What makes a label out of its file: integers (pages, height, width); None to take the file as it is.
+        parted : bool
+            Whether a folder in the name of an image may say which part it is of, in place of `part`.
         """
         image_files, label_files = (
             files if isinstance(files, dict) else listing.list_files(listing.enter(files), masks)
@@ -53,21 +58,40 @@ class Layout:
         paired = pairing.pair(image_files, label_files)
         if paired.rule:
             self.rules.append(f"{part}: {paired.rule}.")
+        parts, unlabelled = listing.name_parts(image_files) if parted else {}, []
         for stem, file in image_files.items():
-            label = label_files.get(paired.labels.get(stem))
-            if label or part == "test":
-                self.pairs.append(Pair(part, stem, file, functools.partial(read, label) if read and label else label))
-        if part != "test":
-            self.leave_out([image_files[stem] for stem in paired.unlabelled], "has no label")
+            label, (own, name) = label_files.get(paired.labels.get(stem)), parts.get(stem, (part, stem))
+            if label or own == "test":
+                self.pairs.append(Pair(own, name, file, functools.partial(read, label) if read and label else label))
+            else:
+                unlabelled.append(file)
+        self.leave_out(unlabelled, "has no label")
         self.leave_out([label_files[stem] for stem in paired.orphans], "has no image")
 
     def leave_out(self, files, reason):
         """Say that files are left out, of many the first by its name."""
         files = list(files)
+        self.named.update(file for file in files if isinstance(file, Path))
         if files:
             more = f", as {len(files) - 1} more like it" if len(files) > 1 else ""
             self.rules.append(f"{files[0]} {reason} and is left out{more}.")
 
+    def list_unread(self, folder):
+        """The images in a folder that are in no pair, and of which no rule tells why: list of Path, in order."""
+        read = {file for pair in self.pairs for content in (pair.image, pair.label) for file in _list_files(content)}
+        rest = [file for file in listing.walk(folder) if file not in read and file not in self.named]
+        return [file for file in rest if self.named.isdisjoint(file.parents)]
+
     def can_be_trained_on(self):
         """Whether an image to train on has a label."""
         return any(pair.part == "train" and pair.label is not None for pair in self.pairs)
+
+
+def _list_files(content):
+    """The files that what a pair has for an image or a label is made of."""
+    if isinstance(content, functools.partial):
+        content = [content.func, *content.args, *content.keywords.values()]
+    if isinstance(content, list | tuple | dict):
+        values = [*content, *content.values()] if isinstance(content, dict) else content
+        return [file for value in values for file in _list_files(value)]
+    return [content] if isinstance(content, Path) else []

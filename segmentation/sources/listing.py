@@ -55,9 +55,45 @@ def list_json(folder, depth=2):
 
 
 def find_part(name):
-    """Which of `PARTS` a folder stands for by its name, such as training or test_set; None if for none."""
-    name = re.sub(r"[ _-]?(set|sorted|data)$", "", name.lower())
+    """Which of `PARTS` a folder stands for by its name, such as training, test_set or val2017; None if for none."""
+    name = re.sub(r"[ _-]?(sets?|sorted|data|images?|imgs?|masks?|labels?|\d{4})$", "", name.lower())
     return next((part for part, names in PARTS.items() if name in names), None)
+
+
+def name_parts(stems):
+    """The part that a folder of each stem names, and the stem without it: dict of stem to (part, str).
+
+    As in GlaS the first word of a stem may name it, too. A stem that names none is train's; there is none at all if no
+    stem is, since what is in test/ alone may be all there is.
+    """
+    found = {}
+    for stem in stems:
+        *places, name = stem.split("/")
+        number = next((i for i, place in enumerate(places) if find_part(place)), None)
+        if number is not None:
+            found[stem] = find_part(places[number]), "/".join([*places[:number], *places[number + 1 :], name])
+        else:
+            matched = None if places else re.match("(train|val|test)[A-Z]?_", name)
+            found[stem] = (matched[1] if matched else "train"), stem
+    if "train" not in {part for part, _ in found.values()} or len(set(found.values())) < len(found):
+        return {}
+    return found
+
+
+def read_lines(file):
+    """The lines of a text file that are not blank, without what is around them, or ValueError with its name."""
+    try:
+        lines = file.read_text(encoding="utf-8-sig").splitlines()
+    except UnicodeDecodeError:
+        raise ValueError(f"{file}: is no text in UTF-8; save it so.") from None
+    return [line.strip() for line in lines if line.strip()]
+
+
+def walk(folder):
+    """All images below a folder, whatever they are called, in order, without those in hidden folders."""
+    files = [file for file in sorted(Path(folder).rglob("*")) if images.find_suffix(file) in images.READERS]
+    hidden = re.compile(r"(^|/)(\.|__macosx/)", re.IGNORECASE)
+    return [file for file in files if not hidden.search(file.relative_to(folder).as_posix())]
 
 
 def list_here(folder):
