@@ -14,6 +14,7 @@ import argparse
 import sys
 from pathlib import Path
 
+import numpy as np
 import tifffile
 from tqdm import tqdm
 
@@ -47,11 +48,14 @@ def score(options):
     if known.parted and len(known.values) == 2:
         scores, seg = objects.score_pairs(tables.read_objects(masks, label_files, known))
         print(tables.format_table(scores), f"by object, of all images together; SEG {seg:.4f}", sep="\n")
-    maps = [find_map(file) for file in masks.values()]
-    if known.parted and len(known.values) == 2 and all(file.is_file() for file in maps):
-        pages = [classes.classify(labels.read_label(label_files[stem]), known) == 1 for stem in masks]
-        inside = [page for stack in pages for page in stack]
-        best = isbi2012.challenge_scores(inside, [page for file in maps for page in read_map(file)])
+    maps = {stem: find_map(file) for stem, file in masks.items()}
+    if known.parted and len(known.values) == 2 and all(file.is_file() for file in maps.values()):
+        older = [file for stem, file in maps.items() if file.stat().st_mtime < masks[stem].stat().st_mtime]
+        if older:
+            print(f"{older[0]} is older than its mask, and perhaps of another network: maps are not scored.")
+            return
+        pairs = [pair for stem, file in maps.items() for pair in read_map(file, label_files[stem], known)]
+        best = isbi2012.challenge_scores(*zip(*pairs, strict=True))
         print("maps, best threshold: V_rand {v_rand:.4f} at {threshold}, V_info {v_info:.4f}".format(**best), end=", ")
         print(f"pixel error {best['pixel_error']:.4f}")
 
@@ -61,10 +65,14 @@ def find_map(mask):
     return mask.with_name(f"{mask.stem.removesuffix(folders.PREDICTED)}{folders.PROBABILITY}.tif")
 
 
-def read_map(file):
-    """Probabilities of two classes: array (pages, height, width)."""
+def read_map(file, label_file, known):
+    """What is inside by a label, bool, and its probability, 0 where nothing is labelled: list of pairs, one a page."""
+    label = classes.classify(labels.read_label(label_file), known)
     probability = tifffile.imread(file)
-    return probability.reshape(-1, *probability.shape[-2:])
+    probability = probability.reshape(-1, *probability.shape[-2:])
+    if probability.shape != label.shape:
+        raise ValueError(f"{file}: its shape {probability.shape} is not that of {label_file}, {label.shape}.")
+    return list(zip(label == 1, np.where(classes.known(label), probability, 0), strict=True))
 
 
 def parse_compare(argv):

@@ -29,9 +29,9 @@ def parse(argv):
     add("input", nargs="+", metavar="INPUT", help="images, TIFF stacks, folders of them, or patterns such as 'a/*.tif'")
     arguments.add_network(parser)
     add("--out", type=Path, help="folder for the masks; that of the first image if none is named")
-    add("--threshold", type=float, default=watershed.THRESHOLD, help="white where the probability is above")
+    add("--threshold", type=arguments.share, default=watershed.THRESHOLD, help="white where the probability is above")
     how = "part cells where membrane is as probable, 1 never; the network's own choice if not given"
-    add("--border", type=float, help=how)
+    add("--border", type=arguments.share, help=how)
     how = "pixels of the tiles of larger images; if not given, 2560 or less for networks wider than 12"
     add("--tile", type=arguments.positive, help=how)
     how = "average over the flips and rotations that the network was trained on; without, faster and a little worse"
@@ -95,6 +95,12 @@ def predict_volume(options, model, out):
     return written
 
 
+def place_beside(volume):
+    """Where the result of a volume goes: beside its file, also if an array in that is named."""
+    whole = next((place for place in (volume, *volume.parents) if folders.is_container(place)), volume)
+    return whole.with_name(f"{whole.stem}{folders.PREDICTED}.zarr")
+
+
 def predict_images(options, model):
     """Predict images: what was written, in words, what is wrong with the images that were left out, and warnings."""
     files = folders.find_inputs(options.input)
@@ -142,7 +148,7 @@ def main(argv=None):
     try:
         prepare(options, model)
         if folders.is_volume(first) or (out and folders.is_volume(out)):
-            written = predict_volume(options, model, out or first.with_name(f"{first.stem}{folders.PREDICTED}.zarr"))
+            written = predict_volume(options, model, out or place_beside(first))
         else:
             written, problems, warnings = predict_images(options, model)
     except (ValueError, OSError) as error:

@@ -282,3 +282,22 @@ def test_a_result_of_version_1_0_is_gone_on_with(model_file):
         "flips": False,
         "probability": False,
     }
+
+
+def test_another_volume_of_the_same_name_and_shape_is_not_gone_on_with(volume, model_file, tmp_path, capsys):
+    for day, pixels in (("1", volume), ("2", 255 - volume), ("3", volume.astype(np.uint16))):
+        (tmp_path / day).mkdir()
+        tifffile.imwrite(tmp_path / day / "stack.tif", pixels, imagej=True, metadata={"axes": "ZYX"})
+    assert run(tmp_path / "1" / "stack.tif", tmp_path / "m.zarr", model_file) == 0
+    assert run(tmp_path / "1" / "stack.tif", tmp_path / "m.zarr", model_file) == 0
+    group = zarr.open_group(tmp_path / "m.zarr", mode="r+")
+    stamp = dict(group.attrs["prediction"])
+    group.attrs["prediction"] = {
+        name: value for name, value in stamp.items() if name != "pixels"
+    }  # an earlier version's
+    assert run(tmp_path / "1" / "stack.tif", tmp_path / "m.zarr", model_file) == 0
+    group.attrs["prediction"] = stamp
+    for day in ("2", "3"):
+        capsys.readouterr()
+        assert run(tmp_path / day / "stack.tif", tmp_path / "m.zarr", model_file) == 2
+        assert "m.zarr: is not of this volume, network and settings" in capsys.readouterr().err

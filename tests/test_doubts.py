@@ -147,3 +147,12 @@ def test_the_command_writes_a_table_and_a_picture(graphs, tmp_path, capsys, pict
     assert "data: its images are no longer those that the run in" in capsys.readouterr().err
     assert evaluate.main(["labels", str(tmp_path / "none")]) == 2
     assert "none: is no folder of a run" in capsys.readouterr().err
+
+
+def test_a_place_in_which_pixels_are_wrong_both_ways_has_the_more_frequent_pair():
+    label = np.zeros((20, 20), bool)
+    label[5:15, 8:11] = True
+    seen = np.zeros((20, 20), bool)
+    seen[5:15, 11:14] = True
+    (place,) = doubts.find_places("a", label, np.where(seen, 1.0, 0.0), NAMES)
+    assert place.labelled != place.seen

@@ -1,8 +1,10 @@
+import os
 import subprocess
 import sys
 
 import keras
 import numpy as np
+import tifffile
 from helpers import REPOSITORY, SMALL, draw_discs, run_epochs, save, small_network
 from PIL import Image
 
@@ -122,3 +124,51 @@ def test_masks_of_other_values_than_the_labels_are_not_scored(tmp_path, capsys):
     save(np.uint8(numbers % 3 + 1), tmp_path / "mask/a.png")
     assert evaluate.main(command) == 0
     assert "masks hold 3, which no label does." in capsys.readouterr().out
+
+
+def test_a_mask_of_one_of_the_labels_own_values_means_what_it_does_there(tmp_path, capsys):
+    for stem, label in (
+        ("a", np.uint8(LABEL) + 1),
+        ("b", np.ones((2, 4), np.uint8)),
+        ("c", np.full((2, 4), 2, np.uint8)),
+    ):
+        save(label, tmp_path / f"{stem}.png")
+    assert evaluate.main([str(tmp_path), str(tmp_path)]) == 0
+    assert [line.split()[:2] for line in capsys.readouterr().out.splitlines()][-1] == ["mean", "1.0000"]
+
+
+def draw_maps(folder, *, strip=0.0):
+    """Masks, maps and labels of many objects, in which a strip of 14 columns is not labelled, 128; their folders."""
+    for i in range(2):
+        inside = draw_discs(i, count=12, radii=(4, 7))[1] > 0
+        label = np.where(inside, 255, 0).astype(np.uint8)
+        label[:, :14] = 128
+        save(label, folder / "label" / f"{i}.png")
+        save(inside, folder / "masks" / f"{i}_predict.png")
+        probability = np.where(inside, 0.8, 0.1).astype("float32")
+        probability[:, :14] = strip
+        tifffile.imwrite(folder / "masks" / f"{i}_probability.tif", probability)
+    return [str(folder / name) for name in ("masks", "label")]
+
+
+def test_maps_count_nowhere_where_nothing_is_labelled(tmp_path, capsys):
+    printed = []
+    for strip in (0.0, 1.0):
+        assert evaluate.main([*draw_maps(tmp_path, strip=strip), "--ignore", "128"]) == 0
+        printed.append(capsys.readouterr().out.splitlines()[-1])
+    assert printed[0] == printed[1]
+    assert printed[0].endswith("pixel error 0.0000")
+
+
+def test_maps_that_do_not_fit_or_are_of_another_prediction_are_named(tmp_path, capsys):
+    places = draw_maps(tmp_path)
+    file = tmp_path / "masks" / "1_probability.tif"
+    os.utime(file, (1, 1))
+    assert evaluate.main([*places, "--ignore", "128"]) == 0
+    assert (
+        f"{file} is older than its mask, and perhaps of another network: maps are not scored."
+        in capsys.readouterr().out
+    )
+    tifffile.imwrite(file, np.zeros((60, 64), "float32"))
+    assert evaluate.main([*places, "--ignore", "128"]) == 2
+    assert f"{file}: its shape (1, 60, 64) is not that of" in capsys.readouterr().err

@@ -169,3 +169,17 @@ def test_the_first_line_says_which_network_predicts_and_what_it_was_trained_on(t
     assert predict.main(["a.png"]) == 0
     first = capsys.readouterr().out.splitlines()[0]
     assert first == "Network: runs/nuclei/model.keras, trained on data/nuclei."
+
+
+@pytest.mark.parametrize(
+    "option", [["--threshold", "50"], ["--threshold", "nan"], ["--border", "-1"], ["--border", "7"]]
+)
+def test_thresholds_are_shares(option, capsys):
+    with pytest.raises(SystemExit):
+        predict.parse(["image.png", *option])
+    assert "expected a number from 0 to 1" in capsys.readouterr().err
+
+
+def test_the_result_of_an_array_in_a_file_lies_beside_the_file():
+    for volume in ("day/b.h5/raw/data", "day/b.zarr/0", "day/b.zarr", "day/b.tif"):
+        assert predict.place_beside(Path(volume)) == Path("day/b_predict.zarr")

@@ -125,3 +125,32 @@ def test_what_is_kept_does_without_tensorflow(run, tmp_path, monkeypatch):
     ended = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True)
     assert ended.stdout.splitlines()[-1] == "0 False", ended.stderr
     assert (tmp_path / "0_predict.png").is_file()
+
+
+def test_what_is_left_of_another_network_or_damaged_is_converted_again(tmp_path):
+    file = tmp_path / "model.keras"
+    networks.save_network(networks.average([small_network(1, seed) for seed in (0, 1)]), file)
+    runtimes.prepare(file, "float32")
+    networks.save_network(small_network(1), file)
+    runtimes.prepare(file, "float32")
+    runtimes.load(file, "float32")
+    assert len(list(tmp_path.glob("*.xml"))) == 1
+    for damaged in (tmp_path / "model_float32_1.bin", tmp_path / "model_float32_1.xml"):
+        damaged.write_bytes(damaged.read_bytes()[:100])
+        with pytest.raises(ValueError, match="is not converted"):
+            runtimes.load(file, "float32")
+        runtimes.prepare(file, "float32")
+        runtimes.load(file, "float32")
+
+
+def test_a_full_disk_is_one_sentence(tmp_path, capsys, monkeypatch):
+    networks.save_network(small_network(1), tmp_path / "model.keras")
+    save(np.zeros((32, 32), np.uint8), tmp_path / "image.png")
+
+    def fail(*_, **options):
+        raise RuntimeError("Check failed:\nbasic_ios::clear: iostream error")
+
+    monkeypatch.setattr(openvino, "save_model", fail)
+    assert command(tmp_path, tmp_path / "image.png") == 2
+    assert "the converted network cannot be written (basic_ios::clear: iostream error)" in capsys.readouterr().err
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["image.png", "model.keras"]

@@ -3,7 +3,7 @@ import pytest
 import tifffile
 from PIL import Image
 
-from segmentation.files import writing
+from segmentation.files import labels, writing
 
 
 def test_whole_file_leaves_the_old_file_when_writing_fails(tmp_path):
@@ -41,3 +41,11 @@ def test_an_obstacle_is_found_before_anything_is_written(tmp_path):
     assert not (tmp_path / "new").exists()
     (tmp_path / "file").touch()
     assert "file: cannot be written to" in writing.find_obstacle(tmp_path / "file" / "run")
+
+
+def test_a_stack_of_a_palette_is_read_in_its_colours(tmp_path):
+    stack = np.array([[[0, 1, 2]], [[2, 2, 0]]], np.uint8)
+    writing.write_stack(tmp_path / "a.tif", stack, like=tmp_path / "a.png", palette=[0, 0, 0, 255, 0, 0, 0, 255, 64])
+    label = labels.read_label(tmp_path / "a.tif")
+    assert label.numbers.tolist() == stack.tolist()
+    assert label.palette[2] == labels.to_code(0, 255, 64)

@@ -121,7 +121,12 @@ def _is_image(file, masks=False):
 
 def is_volume(path):
     """Whether a path is, by its name, a Zarr or an HDF5 file, or something in one."""
-    return any(has_suffix(part, HDF5 + ZARR) for part in Path(path).parts)
+    return any(map(is_container, Path(path).parts))
+
+
+def is_container(path):
+    """Whether a path is, by its name, a Zarr or an HDF5 file itself."""
+    return has_suffix(path, HDF5 + ZARR)
 
 
 def has_suffix(path, suffixes):

@@ -44,7 +44,7 @@ def write_mask(path, mask, palette=None):
         image.save(temporary, optimize=True)
 
 
-def write_stack(path, stack, like):
+def write_stack(path, stack, like, palette=None):
     """Write a stack that ImageJ lays over the one it belongs to.
 
     Parameters
@@ -53,6 +53,8 @@ def write_stack(path, stack, like):
     stack : uint8, uint16 or float32 array (pages, height, width) or (pages, classes, height, width)
     like : Path
         The file it belongs to; of a TIFF the resolution is taken over.
+    palette : sequence of int or None
+        As for `write_mask`, of a stack of uint8.
     """
     imagej, resolution = {}, {}
     if like.suffix.lower() in TIFF:
@@ -65,8 +67,13 @@ def write_stack(path, stack, like):
     }
     if "unit" in metadata:  # which is ASCII, with codes for other letters
         metadata["unit"] = "".join(c if c.isascii() else f"\\u{ord(c):04X}" for c in str(metadata["unit"]))
+    colours = {}
+    if palette:
+        table = np.zeros((256, 3), np.uint16)
+        table.ravel()[: len(palette)] = palette
+        colours = {"photometric": "palette", "colormap": table.T * 257}  # of 16 bits
     with whole_file(path) as temporary:
-        tifffile.imwrite(temporary, stack, imagej=True, metadata=metadata, **resolution)
+        tifffile.imwrite(temporary, stack, imagej=True, metadata=metadata, **resolution, **colours)
 
 
 def write_probability(path, maps, like):

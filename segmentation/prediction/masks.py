@@ -177,7 +177,7 @@ def write_mask(network, stem, file, out, settings, request):
     (out / stem).parent.mkdir(parents=True, exist_ok=True)
     single, stack = (out / f"{stem}{folders.PREDICTED}{suffix}" for suffix in (".png", ".tif"))
     if len(pages) > 1:
-        writing.write_stack(stack, masks, like=file)
+        writing.write_stack(stack, masks, like=file, palette=settings.palette)
         single.unlink(missing_ok=True)  # of an earlier image of that name
     else:
         writing.write_mask(single, masks[0], settings.palette)

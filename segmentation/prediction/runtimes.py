@@ -4,7 +4,9 @@ A network is converted once, and kept beside its file; for int8 NNCF quantises i
 Where all of its layers are Keras's own, what is kept is enough for later commands to do without TensorFlow.
 """
 
+import errno
 import os
+import re
 import sys
 import tempfile
 from pathlib import Path
@@ -59,6 +61,9 @@ def prepare(file, precision, images=None):
     members = networks.find_members(network)
     plain = all(type(layer).__module__.startswith("keras.") for member in members for layer in member.layers)
     facts = {"digest": networks.read_digest(file), "members": len(members), "plain": plain}
+    kind = _find_place(file, precision, "").stem
+    for left in [place for place in file.parent.glob("*.xml") if re.fullmatch(rf"{re.escape(kind)}\d+", place.stem)]:
+        left.unlink()  # of another network, or damaged
     for number, member in enumerate(members, start=1):
         _convert(member, some, facts, _find_place(file, precision, number))
 
@@ -105,9 +110,15 @@ def _find_place(file, precision, number):
 def _read_kept(core, file, precision):
     """What is kept for a network: as many converted ones as it is an average of, or none unless all are of its file."""
     digest, found = networks.read_digest(file), []
-    while (place := _find_place(file, precision, len(found) + 1)).is_file():
-        found.append(core.read_model(place))
-    facts = [[one.get_rt_info(["segmentation", name]).astype(str) for name in ("digest", "members")] for one in found]
+    try:
+        while (place := _find_place(file, precision, len(found) + 1)).is_file():
+            found.append(core.read_model(place))
+    except RuntimeError:  # what a damaged file raises
+        return []
+    named = ("digest", "members")
+    if not all(one.has_rt_info(["segmentation", name]) for one in found for name in named):
+        return []
+    facts = [[one.get_rt_info(["segmentation", name]).astype(str) for name in named] for one in found]
     return found if all(each == [digest, str(len(found))] for each in facts) else []
 
 
@@ -141,4 +152,8 @@ def _convert(network, inputs, facts, place):
             converted.set_rt_info(str(fact), ["segmentation", name])
         # Two files, of which the one that `_read_kept` looks for comes last.
         with writing.whole_file(place) as text, writing.whole_file(place.with_suffix(".bin")):
-            openvino.save_model(converted, text, compress_to_fp16=False)
+            try:
+                openvino.save_model(converted, text, compress_to_fp16=False)
+            except RuntimeError as error:  # as on a full disk, of which it says no more
+                reason = str(error).splitlines()[-1]
+                raise OSError(errno.EIO, f"the converted network cannot be written ({reason})", str(place)) from None

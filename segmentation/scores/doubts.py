@@ -63,14 +63,15 @@ def find_places(section, label, probability, names):
         inside = (places[window] == number) & (against[window] > 0)
         if not inside.any():
             continue
-        there, instead = (np.bincount(part[window][inside]).argmax() for part in (numbers, seen))
+        pairs = numbers[window][inside] * len(names) + seen[window][inside]
+        there, instead = divmod(int(np.bincount(pairs).argmax()), len(names))
         box = (window[0].start, window[1].start, window[0].stop, window[1].stop)
         doubts.append(
             Doubt(
                 section=section,
                 box=box,
-                labelled=int(there),
-                seen=int(instead),
+                labelled=there,
+                seen=instead,
                 sure=float(each.max(-1)[window][inside].mean()),
                 weight=float(against[window][inside].sum()),
                 text=f"labelled {names[there]}, {names[instead]} is seen",

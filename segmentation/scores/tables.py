@@ -52,7 +52,7 @@ def score_mask(label, mask, known):
         scores["mean_iou"] = float(np.nanmean(list(ious.values())[::2]))
     scores |= ious
     if known.parted and len(known.values) == 2:
-        segments = isbi2012.find_contingency(label == 1, mask == 1)
+        segments = isbi2012.find_contingency(label == 1, (mask == 1) & counted)
         scores |= {"v_rand": isbi2012.rand_of(segments), "v_info": isbi2012.information_of(segments)}
     return scores
 
@@ -301,7 +301,9 @@ def read_mask(file, known):
     mask = labels.read_label(Path(file))
     if len(known.values) > 2:
         return classes.classify(mask, replace(known, ignore=None))
-    two = replace(known, values=(0, 255), reading="greys", ignore=None, objects=False)
+    two = replace(known, ignore=None, objects=False)
+    if not set(np.unique(labels.translate_label(mask, known.reading)).tolist()) <= set(known.values):
+        two = replace(two, values=(0, 255), reading="greys")
     if unknown := meanings.find_unknown(labels.survey(mask), two, mask=True):
         raise ValueError(f"{file}: holds {len(unknown)} more values than the two of a mask; write it in 0 and 255.")
     return classes.classify(mask, two)

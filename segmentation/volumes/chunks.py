@@ -7,6 +7,7 @@ A chunk is there whole or not at all: started again, the command writes those th
 """
 
 import functools
+import hashlib
 import itertools
 import shutil
 from contextlib import contextmanager
@@ -24,6 +25,8 @@ from segmentation.files import classes, scaling
 from segmentation.prediction import masks, networks, tiling, watershed
 from segmentation.scores import calibration
 from segmentation.volumes import cluster, reading
+
+SAMPLED, SAMPLED_SIDE = 16, 512  # sections, and the pixels of their middles, by which a volume is told
 
 
 class Job(NamedTuple):
@@ -112,7 +115,8 @@ def write_volume(text, out, job, *, tile=None, scheduler=None, axes=None):
     halo = tiling.find_halo(network)
     tile = geometry.round_up(max(tile or tiling.fitting_tile(network), halo), multiple)
     dtype = np.dtype("float32") if job.probability else classes.mask_dtype(settings.values)
-    target = _open_target(volume, out, _stamp(volume, job, tile, axes), dtype, tile)
+    stamp = _stamp(volume, job, tile, axes) | {"pixels": _digest(volume)}
+    target = _open_target(volume, out, stamp, dtype, tile)
     missing = list(_find_missing(target, out, tile, halo))
     writes = (_write_chunk(volume, target, chunk, job, tile, halo, settings.scaling) for chunk in missing)
     for _ in tqdm(_compute(writes, scheduler), total=len(missing), desc="Predicting", unit="chunk"):
@@ -129,6 +133,18 @@ def _stamp(volume, job, tile, axes=None):
     settings = {name: value for name, value in job._asdict().items() if name not in left_out}
     stamp = {"volume": volume.path.name, "array": volume.name, "shape": list(volume.shape), "tile": tile}
     return stamp | settings | {"model": job.digest} | ({"axes": axes} if axes else {})
+
+
+def _digest(volume):
+    """SHA-256 of the type of a volume and of the middles of some of its sections, in hexadecimal."""
+    positions = list(np.ndindex(*(volume.shape[volume.axes.index(axis)] for axis in volume.leading)))
+    digest = hashlib.sha256(str(volume.dtype).encode())
+    for position in positions[:: len(positions) // SAMPLED + 1]:
+        section = reading.Section(volume, position)
+        starts = [max(side - SAMPLED_SIDE, 0) // 2 for side in section.shape[:2]]
+        window = tuple(slice(start, start + SAMPLED_SIDE) for start in starts)
+        digest.update(np.ascontiguousarray(section[window]).tobytes())
+    return digest.hexdigest()
 
 
 @contextmanager
@@ -167,6 +183,8 @@ def _open_target(volume, out, stamp, dtype, tile):
                 begun = dict(group.attrs).get("prediction")
             except (OSError, ValueError):
                 begun = None
+            if begun and "pixels" not in begun:  # by an earlier version
+                stamp = {name: value for name, value in stamp.items() if name != "pixels"}
             if begun != stamp:
                 fix = "remove it, or choose another --out"
                 raise ValueError(f"{out}: is not of this volume, network and settings; {fix}.")
