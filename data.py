@@ -24,7 +24,7 @@ from scipy import ndimage
 
 from segmentation import arguments, devices, geometry
 from segmentation.files import checks, classes, dataset, inventory, looking, scaling, splits, storage
-from segmentation.sources import convert, known
+from segmentation.sources import convert, recognise
 from segmentation.training import borders, runs
 
 # How the same tissue may lie in another section: those options of ImageDataGenerator that move pixels, since grey
@@ -544,7 +544,7 @@ def bring(sources, out):
 def check(options):
     """Print what there is in a dataset, and what is wrong with it; returns the exit code."""
     (folder,) = options.folders
-    advice = known.advise(folder)
+    advice = recognise.advise(folder)
     if advice:
         print(f"data.py: {advice}", file=sys.stderr)
         return 2

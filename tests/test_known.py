@@ -12,7 +12,7 @@ from PIL import Image
 
 import data
 from segmentation.files import checks, classes, dataset, labels, looking
-from segmentation.sources import contents, convert, known, layouts
+from segmentation.sources import contents, convert, known, layouts, recognise
 
 SIZE = (32, 40)
 GREY = (np.arange(SIZE[0] * SIZE[1]) % 251).reshape(SIZE).astype(np.uint8)
@@ -428,7 +428,7 @@ def test_two_folders_of_labels_are_refused(names, tmp_path):
     for name in names:
         save(WHITE, tmp_path / name / "a.png")
     with pytest.raises(ValueError, match="may be meant both"):
-        known.find_layout(tmp_path)
+        recognise.find_layout(tmp_path)
 
 
 def test_an_unknown_layout_is_described_and_the_one_wanted_is_drawn(tmp_path):
@@ -436,11 +436,11 @@ def test_an_unknown_layout_is_described_and_the_one_wanted_is_drawn(tmp_path):
         save(image(i), tmp_path / "a" / f"{i}.png")
         save(WHITE, tmp_path / "b" / f"{i}.png")
     with pytest.raises(ValueError) as error:
-        known.find_layout(tmp_path)
+        recognise.find_layout(tmp_path)
     for words in ("6 files .png", "folders a, b", "cannot be told from their names", "DIR/train/label/a.png"):
         assert words in str(error.value)
     with pytest.raises(ValueError, match="there is no image in it"):
-        known.find_layout((tmp_path / "empty").mkdir() or tmp_path / "empty")
+        recognise.find_layout((tmp_path / "empty").mkdir() or tmp_path / "empty")
 
 
 def test_the_check_names_the_layout_and_the_command(tmp_path, capsys):
@@ -497,7 +497,7 @@ def test_no_path_of_a_json_leads_outside_the_new_folder(tmp_path, path):
 def test_a_stem_that_leads_outside_is_refused(tmp_path, monkeypatch):
     save(image(0), tmp_path / "a.png")
     layout = layouts.Layout("bad", pairs=[layouts.Pair("train", "../a", tmp_path / "a.png", tmp_path / "a.png")])
-    monkeypatch.setattr(known, "find_layout", lambda folder: layout)
+    monkeypatch.setattr(recognise, "find_layout", lambda folder: layout)
     with pytest.raises(ValueError, match="outside of"):
         convert.convert([tmp_path / "source"], tmp_path / "new")
 
@@ -592,7 +592,7 @@ def test_json_that_is_none_stops_nothing(tmp_path):
     write_text(tmp_path / "source" / "._dataset.json", "\0")
     write_text(tmp_path / "source" / "log.json", "{}\n{}")
     write_text(tmp_path / "source" / "panoptic.json", {"images": [], "annotations": None, "categories": []})
-    assert known.find_layout(tmp_path / "source").name == "a folder of images and one of labels"
+    assert recognise.find_layout(tmp_path / "source").name == "a folder of images and one of labels"
 
 
 @pytest.mark.parametrize("change", [{"height": None}, {"file_name": None}])
@@ -603,14 +603,14 @@ def test_incomplete_coco_is_refused_by_name(tmp_path, change):
     said["images"][0] |= change
     write_text(file, said)
     with pytest.raises(ValueError, match=rf"instances_train2017\.json: one of its images has no {next(iter(change))}"):
-        known.find_layout(tmp_path)
+        recognise.find_layout(tmp_path)
 
 
 def test_known_layouts_further_down_are_named(tmp_path):
     for name in ("Dataset001_A", "Dataset002_B"):
         draw_nnunet(tmp_path / "raw" / name)
     with pytest.raises(ValueError, match=r"in it .*Dataset001_A is laid out as nnU-Net's raw data"):
-        known.find_layout(tmp_path)
+        recognise.find_layout(tmp_path)
 
 
 def test_a_layout_without_anything_to_train_on_is_refused(tmp_path):
@@ -618,7 +618,7 @@ def test_a_layout_without_anything_to_train_on_is_refused(tmp_path):
     for file in (tmp_path / "gtFine").rglob("*labelIds.png"):
         file.rename(file.with_name(file.name.replace("labelIds", "color")))
     with pytest.raises(ValueError, match=r"could be Cityscapes .* no image to train on with a label"):
-        known.find_layout(tmp_path)
+        recognise.find_layout(tmp_path)
 
 
 def test_an_image_that_is_embedded_in_its_outlines(tmp_path):
@@ -662,7 +662,7 @@ def write_coco(folder, **changes):
 def test_objects_of_coco_that_cannot_be_drawn_are_refused(tmp_path, changes, text):
     write_coco(tmp_path, **changes)
     with pytest.raises(ValueError, match=text):
-        known.find_layout(tmp_path)
+        recognise.find_layout(tmp_path)
 
 
 def test_images_of_coco_with_boxes_alone_and_annotations_of_none_are_left_out_by_name(tmp_path):
@@ -671,7 +671,7 @@ def test_images_of_coco_with_boxes_alone_and_annotations_of_none_are_left_out_by
     said["annotations"].append(said["annotations"][0] | {"id": 8, "image_id": 9})
     said["annotations"][1]["image_id"] = "1"  # as some write it
     write_text(tmp_path / "a.json", said)
-    layout = known.find_layout(tmp_path)
+    layout = recognise.find_layout(tmp_path)
     assert [pair.stem for pair in layout.pairs] == ["1", "2"]
     assert layout.pairs[0].label().max() == 255
     rules = " ".join(layout.rules)
@@ -680,7 +680,7 @@ def test_images_of_coco_with_boxes_alone_and_annotations_of_none_are_left_out_by
     del said["categories"][0]["name"]
     write_text(tmp_path / "a.json", said)
     with pytest.raises(ValueError, match=r"a\.json: one of its categories has no name"):
-        known.find_layout(tmp_path)
+        recognise.find_layout(tmp_path)
 
 
 def test_outlines_of_labelme_that_were_drawn_on_another_size_are_refused(tmp_path):
@@ -689,11 +689,11 @@ def test_outlines_of_labelme_that_were_drawn_on_another_size_are_refused(tmp_pat
     shape = {"label": "cell", "points": [[5, 5], [30, 5], [5, 25]]}
     write_text(tmp_path / "a.json", said | {"shapes": [shape]})
     with pytest.raises(ValueError, match=r"a\.png: has 32x40 pixels, its outlines were drawn on 64x80"):
-        known.find_layout(tmp_path).pairs[0].label()
+        recognise.find_layout(tmp_path).pairs[0].label()
     for broken in ({"label": None}, {"points": None}):
         write_text(tmp_path / "a.json", said | {"shapes": [{k: v for k, v in (shape | broken).items() if v}]})
         with pytest.raises(ValueError, match=r"a\.json: one of its shapes has no label, or no points"):
-            known.find_layout(tmp_path)
+            recognise.find_layout(tmp_path)
 
 
 def test_masks_that_are_blurred_or_classes_do_not_number_objects(tmp_path):
@@ -706,12 +706,12 @@ def test_masks_that_are_blurred_or_classes_do_not_number_objects(tmp_path):
         for i in range(3):
             save(image(i), tmp_path / name / f"x{i}.png")
             save(label, tmp_path / name / f"x{i}_masks.png")
-        layout = known.find_layout(tmp_path / name)
+        layout = recognise.find_layout(tmp_path / name)
         assert layout.name == "images and labels in one folder"
         assert all(pair.label.name.endswith("_masks.png") for pair in layout.pairs)
     save(several, tmp_path / "classes/x0_masks_1.png")
     with pytest.raises(ValueError, match=r"x0_masks\.png and x0_masks_1\.png: are of one image, and labels hold more"):
-        known.find_layout(tmp_path / "classes")
+        recognise.find_layout(tmp_path / "classes")
 
 
 def test_a_mask_an_object_beside_a_folder_of_images_is_joined(tmp_path):
@@ -719,7 +719,7 @@ def test_a_mask_an_object_beside_a_folder_of_images_is_joined(tmp_path):
         save(image(i), tmp_path / f"images/c{i}.png")
         for number in range(1, i + 2):
             save(number == NUMBERS, tmp_path / f"masks/c{i}_{number}.png")
-    layout = known.find_layout(tmp_path)
+    layout = recognise.find_layout(tmp_path)
     np.testing.assert_array_equal(layout.pairs[2].label()[0] > 0, PARTED)
     assert "The objects of an image are one label" in " ".join(layout.rules)
 
@@ -730,12 +730,12 @@ def test_a_layout_like_vocs_has_the_names_of_voc_only_where_it_is_so(tmp_path):
         save(np.uint8(WHITE) * 3, tmp_path / f"set/SegmentationClass/a{i}.png")
     write_text(tmp_path / "set/ImageSets/trn.txt", "a0.jpg\na1.jpg\na2.jpg\n")
     write_text(tmp_path / "set/ImageSets/val.txt", "JPEGImages/a3\n")
-    layout = known.find_layout(tmp_path / "set")
+    layout = recognise.find_layout(tmp_path / "set")
     assert (layout.name, layout.labels) == ("Pascal VOC's layout, with classes whose names it does not tell", {})
     assert [(pair.part, pair.stem) for pair in layout.pairs] == [*(("train", f"a{i}") for i in range(3)), ("val", "a3")]
     write_text(tmp_path / "set/labelmap.txt", "background\ncell\n")
     with pytest.raises(ValueError, match="expected lines such as cell:255,0,0::, found 'background'"):
-        known.find_layout(tmp_path / "set")
+        recognise.find_layout(tmp_path / "set")
 
 
 def test_pets_are_what_is_looked_for(tmp_path):
@@ -744,7 +744,7 @@ def test_pets_are_what_is_looked_for(tmp_path):
     for i in range(3):
         save(image(i), tmp_path / f"images/pet_{i}.jpg")
         save(trimap, tmp_path / f"annotations/trimaps/pet_{i}.png")
-    layout = known.find_layout(tmp_path)
+    layout = recognise.find_layout(tmp_path)
     assert layout.labels == {"background": 0, "pet": 1, "ignore": 255}
     label = layout.pairs[0].label()[0]
     assert (label[10, 15], label[0, 0], label[7, 0]) == (1, 0, 255)
@@ -757,13 +757,13 @@ def test_cases_of_nnunet_that_end_in_four_digits_are_no_channels(tmp_path):
         save(np.uint8(WHITE), tmp_path / f"labelsTr/amos_{i:04}.png")
         save(image(i + 5, 1), tmp_path / f"imagesTs/amos_{i + 20:04}.png")
     save(image(9, 1), tmp_path / "imagesVa/amos_0050.png")
-    layout = known.find_layout(tmp_path)
+    layout = recognise.find_layout(tmp_path)
     assert len([pair for pair in layout.pairs if pair.part == "test"]) == 3
     assert layout.labels == {"background": "0", "cell": "1"}
     assert f"{tmp_path}/imagesVa is not known and is left out." in layout.rules
     write_text(tmp_path / "dataset.json", {"labels": ["background", "cell"]})
     with pytest.raises(ValueError, match=r"dataset\.json: expected \"labels\": "):
-        known.find_layout(tmp_path)
+        recognise.find_layout(tmp_path)
 
 
 def test_copies_and_lists_and_others_are_named(tmp_path):
@@ -771,13 +771,13 @@ def test_copies_and_lists_and_others_are_named(tmp_path):
         for i in range(3):
             save(image(i), tmp_path / "lgg" / place / f"TCGA_A/TCGA_A_{i}.png")
             save(WHITE, tmp_path / "lgg" / place / f"TCGA_A/TCGA_A_{i}_mask.png")
-    layout = known.find_layout(tmp_path / "lgg")
+    layout = recognise.find_layout(tmp_path / "lgg")
     assert len(layout.pairs) == 3 and "is a copy and is left out, as 5 more like it" in " ".join(layout.rules)
     for i in range(3):
         save(image(i), tmp_path / f"own/images/{i}.png")
         save(WHITE, tmp_path / f"own/masks/{i}.png")
     write_text(tmp_path / "own/train.txt", "0\n1\n")
-    assert f"{tmp_path}/own/train.txt is not read and is left out." in known.find_layout(tmp_path / "own").rules
+    assert f"{tmp_path}/own/train.txt is not read and is left out." in recognise.find_layout(tmp_path / "own").rules
 
 
 def test_parts_of_our_layout_that_are_named_otherwise_are_read(tmp_path):
@@ -787,7 +787,7 @@ def test_parts_of_our_layout_that_are_named_otherwise_are_read(tmp_path):
             save(WHITE, tmp_path / masks / f"{i}.png")
     save(image(7), tmp_path / "test/images/a.png")
     save(WHITE, tmp_path / "test/masks/a.png")
-    layout = known.find_layout(tmp_path)
+    layout = recognise.find_layout(tmp_path)
     assert [(pair.part, pair.label is not None) for pair in layout.pairs] == [
         *[("train", True)] * 3,
         ("val", True),
@@ -799,12 +799,12 @@ def test_what_is_missing_between_two_folders_is_said(tmp_path):
     for i in range(3):
         save(image(i), tmp_path / f"images/a{i}.png")
     write_text(tmp_path / "labels/a0.txt", "0 0.5 0.5 0.1 0.1")
-    assert "there is no image in labels (.png, " in known.advise(tmp_path)
+    assert "there is no image in labels (.png, " in recognise.advise(tmp_path)
     for name in ("dog", "owl", "tree"):
         save(WHITE, tmp_path / f"masks/{name}.png")
-    assert "no label in masks, such as dog, has the name of an image, such as a0" in known.advise(tmp_path)
+    assert "no label in masks, such as dog, has the name of an image, such as a0" in recognise.advise(tmp_path)
     save(WHITE, tmp_path / "labels/c.png")
-    assert "labels and masks may be meant both; rename or remove one" in known.advise(tmp_path)
+    assert "labels and masks may be meant both; rename or remove one" in recognise.advise(tmp_path)
 
 
 def test_masks_of_two_observers_are_no_objects(tmp_path):
@@ -813,7 +813,7 @@ def test_masks_of_two_observers_are_no_objects(tmp_path):
         for observer in (1, 2):
             save(np.roll(WHITE, observer, axis=1), tmp_path / f"masks/x{i}_{observer}.png")
     with pytest.raises(ValueError, match="two labels fit each image"):
-        known.find_layout(tmp_path)
+        recognise.find_layout(tmp_path)
 
 
 def test_other_folders_in_our_layout_are_not_taken_for_it(tmp_path):
@@ -823,7 +823,7 @@ def test_other_folders_in_our_layout_are_not_taken_for_it(tmp_path):
         save(WHITE, tmp_path / f"train/label/{i}.png")
     save(image(7), tmp_path / "test/c.png")
     save(image(8), tmp_path / "test/raw/d.png")
-    stems = [pair.stem for pair in known.find_layout(tmp_path).pairs]
+    stems = [pair.stem for pair in recognise.find_layout(tmp_path).pairs]
     assert stems == ["0", "1", "2", "c", "raw/d"]
 
 
@@ -831,15 +831,15 @@ def test_numbers_of_objects_in_npy_are_read_and_cellposes_own_are_not(tmp_path):
     for i in range(3):
         save(image(i), tmp_path / f"x{i}.png")
         np.save(tmp_path / f"x{i}_seg.npy", np.uint8(WHITE))
-    assert len(known.find_layout(tmp_path).pairs) == 3
+    assert len(recognise.find_layout(tmp_path).pairs) == 3
     np.save(tmp_path / "x1_seg.npy", {"masks": NUMBERS}, allow_pickle=True)
     with pytest.raises(ValueError, match=r"x1_seg\.npy: is Cellpose's own file"):
-        known.find_layout(tmp_path)
+        recognise.find_layout(tmp_path)
 
 
 def count_parts(source):
     """How many pairs of each part a folder has, in order: tuple."""
-    found = [pair.part for pair in known.find_layout(source).pairs]
+    found = [pair.part for pair in recognise.find_layout(source).pairs]
     return tuple(found.count(part) for part in ("train", "val", "test"))
 
 
@@ -866,7 +866,7 @@ def draw_pairs(source, image_name, label_name):
 def test_a_part_may_be_named_anywhere_in_a_path(image_name, label_name, tmp_path):
     draw_pairs(tmp_path, image_name, label_name)
     assert count_parts(tmp_path) == (4, 2, 1)
-    layout = known.find_layout(tmp_path)
+    layout = recognise.find_layout(tmp_path)
     assert all("val" not in pair.stem and pair.label for pair in layout.pairs)
 
 
@@ -887,12 +887,12 @@ def test_lists_of_voc_are_read_whatever_their_case_and_with_spaces(tmp_path):
     write_text(lists / "Validation.txt", "my image 2\n")
     write_text(lists / "Test.txt", "another\n\n")
     write_text(tmp_path / "labelmap.txt", "\ufeff# label:color_rgb\ncell:255,0,0::\n")
-    assert "my image 3.jpg is in none of the lists" in " ".join(known.find_layout(tmp_path).rules)
+    assert "my image 3.jpg is in none of the lists" in " ".join(recognise.find_layout(tmp_path).rules)
     write_text(lists / "Test.txt", "my image 3\n")
     assert count_parts(tmp_path) == (2, 1, 1)
     (tmp_path / "labelmap.txt").write_bytes("größe:255,0,0::\n".encode("latin-1"))
     with pytest.raises(ValueError, match=r"labelmap\.txt: is no text in UTF-8; save it so\."):
-        known.find_layout(tmp_path)
+        recognise.find_layout(tmp_path)
 
 
 def test_others_images_do_not_get_the_classes_of_voc_and_camvid(tmp_path):
@@ -902,7 +902,7 @@ def test_others_images_do_not_get_the_classes_of_voc_and_camvid(tmp_path):
         for folder, content in (("train", image(i)), ("trainannot", WHITE)):
             save(content, tmp_path / "streets" / folder / f"cell_{i}.png")
     for source in (tmp_path / "VOCdevkit", tmp_path / "streets"):
-        layout = known.find_layout(source)
+        layout = recognise.find_layout(source)
         assert (layout.labels, "names it does not tell" in layout.name) == ({}, True)
 
 
@@ -910,7 +910,7 @@ def test_images_that_are_not_read_are_named(tmp_path):
     for part in ("train", "test", "extra"):
         save(image(0), tmp_path / f"images/{part}/{part}.png")
         save(WHITE, tmp_path / f"labels/{part}/{part}.png")
-    layout = known.find_layout(tmp_path)
+    layout = recognise.find_layout(tmp_path)
     assert layout.rules == [f"{tmp_path / 'images/extra/extra.png'} is not read and is left out, as 1 more like it."]
 
 
@@ -923,13 +923,13 @@ def test_a_table_names_classes_and_what_is_void(tmp_path, capsys):
         save(label, tmp_path / f"source/masks/{i}_L.png")
     table = "".join(f"{name}, {', '.join(map(str, colour))}\n" for name, colour in colours.items())
     write_text(tmp_path / "source/class_dict.csv", "name, r, g, b\n" + table)
-    layout = known.find_layout(tmp_path / "source")
+    layout = recognise.find_layout(tmp_path / "source")
     assert layout.labels == {"Sky": "#808080", "Road": "#804080", "ignore": "#000000"}
     assert data.main([str(tmp_path / "source"), "--to", str(tmp_path / "ours")]) == 0
     assert data.main([str(tmp_path / "ours")]) == 0
     assert "Road: " in capsys.readouterr().out
     write_text(tmp_path / "source/class_dict.csv", "name,r,g,b\nSky,128,128,128\nVoid,0,0,0\n")  # not all
-    layout = known.find_layout(tmp_path / "source")
+    layout = recognise.find_layout(tmp_path / "source")
     assert layout.labels == {} and "class_dict.csv is not read" in " ".join(layout.rules)
 
 
@@ -938,9 +938,9 @@ def test_a_table_of_colours_fits_labels_in_grey(tmp_path):
         save(image(i), tmp_path / f"{i}_sat.jpg")
         save(np.dstack([WHITE * np.uint8(255)] * 3) if i else WHITE, tmp_path / f"{i}_mask.png")
     write_text(tmp_path / "class_dict.csv", "name,r,g,b\nroad,255,255,255\nbackground,0,0,0\n")
-    assert known.find_layout(tmp_path).labels == {"road": 255, "background": 0}
+    assert recognise.find_layout(tmp_path).labels == {"road": 255, "background": 0}
     write_text(tmp_path / "class_dict.csv", "name,r,g,b\nroad,255,255,x\n")
-    assert known.find_layout(tmp_path).labels == {}
+    assert recognise.find_layout(tmp_path).labels == {}
 
 
 def test_labels_of_equal_names_beside_those_with_a_suffix_are_paired_too(tmp_path):
@@ -956,12 +956,12 @@ def test_a_photo_and_a_mask_of_one_name_are_a_pair_but_two_photos_are_none(tmp_p
     for i in range(3):
         save(image(i), tmp_path / f"Imgs/{i}.jpg")
         save(WHITE, tmp_path / f"Imgs/{i}.png")
-    assert known.find_layout(tmp_path).rules == ["Images are JPEG, their labels PNG."]
+    assert recognise.find_layout(tmp_path).rules == ["Images are JPEG, their labels PNG."]
     assert count_parts(tmp_path) == (3, 0, 0)
     for i in range(3):
         save(image(i), tmp_path / f"Imgs/{i}.png")
     with pytest.raises(ValueError, match="has the same stem as"):
-        known.find_layout(tmp_path)
+        recognise.find_layout(tmp_path)
 
 
 def test_what_lies_beside_a_test_image_is_no_test_image(tmp_path):
@@ -969,7 +969,7 @@ def test_what_lies_beside_a_test_image_is_no_test_image(tmp_path):
         save(image(1), tmp_path / part / "a.png")
         save(WHITE, tmp_path / part / "a_mask.png")
         save(image(2), tmp_path / part / "a_overlay.png")
-    layout = known.find_layout(tmp_path)
+    layout = recognise.find_layout(tmp_path)
     assert [(pair.part, pair.image.name) for pair in layout.pairs] == [("test", "a.png"), ("train", "a.png")]
     assert "a_overlay.png has the name of an image and more" in " ".join(layout.rules)
 
@@ -980,9 +980,9 @@ def test_the_same_masks_of_every_image_are_asked_about(tmp_path):
         for number in (1, 2):
             save(number == NUMBERS, tmp_path / f"masks/p{i}_{number}.png")
     with pytest.raises(ValueError, match=r"masks: each image has masks _1, _2; if these are classes"):
-        known.find_layout(tmp_path)
+        recognise.find_layout(tmp_path)
     save(NUMBERS == 3, tmp_path / "masks/p3_3.png")
-    assert known.find_layout(tmp_path).labels == {"background": 0, "object": 255}
+    assert recognise.find_layout(tmp_path).labels == {"background": 0, "object": 255}
 
 
 def test_labels_of_labelme_that_number_objects_are_one_class(tmp_path):
@@ -991,7 +991,7 @@ def test_labels_of_labelme_that_number_objects_are_one_class(tmp_path):
     for i in range(2):
         save(image(i), tmp_path / f"{i}.png")
         write_text(tmp_path / f"{i}.json", {"imagePath": f"{i}.png", "shapes": shapes})
-    layout = known.find_layout(tmp_path)
+    layout = recognise.find_layout(tmp_path)
     assert layout.labels == {"background": 0, "cell": 255}
     assert "Labels such as cell 0 number objects, which are all of the class cell." in layout.rules
 
@@ -1009,7 +1009,7 @@ def test_odd_entries_of_labelme_are_refused_by_the_name_of_their_file(said, tmp_
     save(image(0), tmp_path / "a.png")
     write_text(tmp_path / "a.json", {"imagePath": "a.png", "shapes": []} | said)
     with pytest.raises(ValueError, match=r"a\.json: one of its shapes has no label, or no points"):
-        known.find_layout(tmp_path)
+        recognise.find_layout(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -1034,7 +1034,7 @@ def test_odd_entries_of_coco_are_refused_by_the_name_of_their_file(name, entry, 
     said[name][0] |= entry
     write_text(tmp_path / "a.json", said)
     with pytest.raises(ValueError, match=rf"a\.json: .*{text}"):
-        known.find_layout(tmp_path)
+        recognise.find_layout(tmp_path)
 
 
 def test_a_part_of_coco_is_told_by_the_last_step_of_its_path(tmp_path):

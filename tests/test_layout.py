@@ -39,7 +39,17 @@ FOLDERS = {
         "checks",
         "inventory",
     ],
-    "sources": ["annotations", "contents", "listing", "layouts", "known", "convert"],
+    "sources": [
+        "annotations",
+        "contents",
+        "listing",
+        "layouts",
+        "ordinary",
+        "outlines",
+        "known",
+        "recognise",
+        "convert",
+    ],
     "scores": ["pixels", "isbi2012", "objects", "tables", "doubts", "calibration", "growth"],
     "prediction": ["watershed", "networks", "tiling", "objects", "masks", "runtimes"],
     "training": [

@@ -11,7 +11,7 @@ import tifffile
 from tqdm import tqdm
 
 from segmentation.files import classes, description, images, writing
-from segmentation.sources import known, listing
+from segmentation.sources import listing, recognise
 
 PLACES = {  # of the images and the labels of a part
     "train": ("train/image", "train/label"),
@@ -27,7 +27,7 @@ def convert(sources, out):
     Parameters
     ----------
     sources : list of Path
-        Folders in any layout that `known.find_layout` knows. Of several the images keep the name of their folder.
+        Folders in any layout that `recognise.find_layout` knows. Of several the images keep the name of their folder.
     out : Path
         The new dataset; it gets a dataset.json, if classes or channels are named, and a README.txt.
 
@@ -50,7 +50,7 @@ def convert(sources, out):
     for source in sources:
         if source.resolve() in (out.resolve(), *out.resolve().parents):
             raise ValueError(f"{out}: lies in {source}, which is left as it is; name another folder with --to.")
-    found = {source: known.find_layout(source) for source in sources}
+    found = {source: recognise.find_layout(source) for source in sources}
     labels, channels = (_merge(found, name) for name in ("labels", "channels"))
     pairs = [
         (f"{source.resolve().name}/{pair.stem}" if len(found) > 1 else pair.stem, pair)

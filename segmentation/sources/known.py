@@ -1,4 +1,4 @@
-"""Which layout a dataset has, as others distribute it: one small function a layout, all in `LAYOUTS`.
+"""Layouts as public data sets have them, one small function each; all that are known are in `LAYOUTS`.
 
 A function takes a folder and returns a `layouts.Layout`, or None if the folder is laid out in another way. To read
 a layout of your own, write one and add it to the table; docs/images.md shows how.
@@ -6,25 +6,10 @@ a layout of your own, write one and add it to the table; docs/images.md shows ho
 
 import functools
 import re
-import shlex
-from collections import Counter
-from pathlib import Path
 
-import numpy as np
+from segmentation.files import description, folders
+from segmentation.sources import annotations, contents, layouts, listing, ordinary, outlines
 
-from segmentation.files import description, folders, images
-from segmentation.sources import annotations, contents, layouts, listing
-
-IMAGES = ("images", "image", "imgs", "img", "input", "inputs", "original", "originals", "raw", "photos")
-LABELS = (
-    *("masks", "mask", "labels", "label", "lab", "annotations", "gt", "groundtruth", "segmentations", "targets"),
-    *("manual", "manual1", "1stmanual", "2ndmanual", "annot"),
-)
-LISTS = ("train.txt", "val.txt", "valid.txt", "test.txt", "trainval.txt", "codes.txt", "class_dict.csv")
-FEWEST_IMAGES = 4  # with as many masks each, that can be no chance
-TABLES = ("class_dict.csv", "_classes.csv")
-VOID_NAMES = "void|unlabell?ed|unknown|ignored?"
-SUFFIXES = ("_mask", "_masks", "_label", "_labels", "_seg", "_segmentation", "_gt", "_manual", "_anno")
 TRAINED_ON = {  # of Cityscapes: its numbers of the 19 classes that are scored; all others are void
     "road": 7,
     "sidewalk": 8,
@@ -54,125 +39,6 @@ VOC = (
     *("background", "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow"),
     *("diningtable", "dog", "horse", "motorbike", "person", "pottedplant", "sheep", "sofa", "train", "tvmonitor"),
 )
-DRAWING = """    DIR/train/image/a.png     DIR/train/label/a.png      an image and its label have one name
-    DIR/test/c.png            DIR/test/label/c.png       optional"""
-
-
-def find_layout(folder):
-    """The `layouts.Layout` of a folder, or of the one folder inside it.
-
-    Raises
-    ------
-    ValueError
-        If it is none that is known, or could be read in several ways: what was found, and what is missing.
-    """
-    folder = Path(folder)
-    if not folder.is_dir():
-        raise ValueError(f"{folder}: no such folder.")
-    place, lacking = folder, None
-    while True:
-        for look in LAYOUTS:
-            layout = look(place)
-            if layout and layout.can_be_trained_on():
-                tables = [] if layout.labels else _name_classes(layout, place)
-                lists = [file for name in LISTS if (file := place / name).is_file() and file not in tables]
-                layout.leave_out([*lists, *layout.list_unread(place)], "is not read")
-                return layout
-            lacking = lacking or (layout if layout and layout.pairs else None)
-        inside = listing.list_folders(place)
-        if len(inside) != 1 or any(images.find_suffix(file) in images.READERS for file in place.iterdir()):
-            break
-        place = inside[0]
-    if lacking:
-        found = " ".join([f"{lacking.pairs[0].image} is an image of {lacking.pairs[0].part}/.", *lacking.rules])
-        raise ValueError(f"{folder}: could be {lacking.name}, but there is no image to train on with a label. {found}")
-    raise ValueError(_describe_unknown(folder))
-
-
-def _name_classes(layout, folder):
-    """Take the names of classes from a table of colours, or of values, that lies with labels; the files it was in."""
-    masks = [pair.label for pair in layout.pairs if isinstance(pair.label, Path)]
-    for file in sorted(folder.rglob("*.csv")) if masks else []:
-        found = annotations.read_classes(file) if file.name in TABLES else {}
-        found = contents.fit_classes(found, masks) if found else {}
-        if found:
-            void = next((name for name in found if re.fullmatch(VOID_NAMES, name.lower())), None)
-            layout.labels = {"ignore" if name == void else name: value for name, value in found.items()}
-            layout.rules.append(f"Classes have the names of {file}.")
-            if void:
-                layout.rules.append(f"What is {void} is not labelled.")
-            return list(folder.rglob(file.name))
-    return []
-
-
-def is_own(folder):
-    """Whether a folder has, at least in part, the layout of this repository."""
-    return any((Path(folder) / "train" / name).is_dir() for name in ("image", "label"))
-
-
-def advise(folder):
-    """What to do with a dataset in the layout of others: a sentence, or None for that of this repository."""
-    if is_own(folder):
-        return None
-    try:
-        layout = find_layout(folder)
-    except ValueError as error:
-        return str(error)
-    return (
-        f"{folder}: is laid out as {layout.name}; "
-        f"`python data.py {shlex.quote(str(folder))} --to DIR` brings it into that wanted here."
-    )
-
-
-def _describe_unknown(folder):
-    """What is in a folder whose layout is not known, and what is missing."""
-    inside = listing.list_folders(folder)
-    for place in [*inside, *(below for one in inside for below in listing.list_folders(one))]:
-        if {listing.find_part(step) for step in place.relative_to(folder).parts} & {"val", "test"}:
-            continue  # alone it would be trained on
-        for look in LAYOUTS:
-            layout = look(place)
-            if layout and layout.can_be_trained_on():
-                text = f"in it {place} is laid out as {layout.name}; name that, or several to be merged"
-                return f"{folder}: its layout is not known, but {text}."
-    files = [file for file in folder.rglob("*") if file.is_file() and not file.name.startswith(".")]
-    counts = Counter(images.find_suffix(file) or "without suffix" for file in files)
-    found = [f"{count} files {suffix}" for suffix, count in counts.most_common(5)] or ["no files"]
-    names = [place.name for place in inside]
-    found += [f"folders {', '.join(names[:5])}{' and more' * (len(names) > 5)}"] if names else []
-    missing = "which of them are labels cannot be told from their names"
-    pictures, truths = (listing.find_folder(folder, kinds) for kinds in (IMAGES, LABELS))
-    if pictures and truths and listing.holds_images(pictures):
-        missing = f"there is no image in {truths.name} ({', '.join(images.READERS)})"
-        if masks := listing.list_files(truths, masks=True):
-            one, other = (next(iter(names), "none") for names in (masks, listing.list_files(pictures)))
-            missing = f"no label in {truths.name}, such as {one}, has the name of an image, such as {other}"
-    if not any(images.find_suffix(file) in images.READERS for file in files):
-        missing = f"there is no image in it ({', '.join(images.READERS)})"
-    return f"{folder}: its layout is not known. Found: {'; '.join(found)}; {missing}. Wanted:\n{DRAWING}"
-
-
-def find_own(folder):
-    """The layout of this repository."""
-    if not is_own(folder):
-        return None
-    layout = layouts.Layout("the layout of this repository")
-    places = {part: listing.find_folder(folder, names) for part, names in listing.PARTS.items()}
-    for part, place in places.items():
-        if place:
-            found, masks = (
-                place / own if (place / own).is_dir() else listing.find_folder(place, names)
-                for own, names in (("image", IMAGES), ("label", LABELS))
-            )
-            if part == "test" and not (place / "image").is_dir() and listing.list_here(place):
-                found = place
-            layout.add(part, found or (place if part == "test" else place / "image"), masks or place / "label")
-    others = [place for place in listing.list_folders(folder) if place not in places.values()]
-    layout.leave_out(others, "is not known")
-    if (folder / description.NAME).is_file():
-        said = {name.lower(): value for name, value in annotations.look_at_json(folder / description.NAME).items()}
-        layout.labels, layout.channels = said.get("labels", {}), said.get("channel_names", {})
-    return layout
 
 
 def find_drive(folder):
@@ -524,181 +390,6 @@ def find_tracking(folder):
     return layout
 
 
-def find_labelme(folder):
-    """LabelMe: a.jpg and a.json in one folder, or in one of train, val and test."""
-    described = {}
-    for file in listing.list_json(folder):
-        said = annotations.look_at_json(file)
-        if isinstance(said.get("shapes"), list) and "imagePath" in said:
-            described[file] = said
-    if not described:
-        return None
-    for file, said in described.items():
-        if not isinstance(said["imagePath"], str) or not all(map(annotations.is_labelmes, said["shapes"])):
-            text = "one of its shapes has no label, or no points that are numbers, or it names no image; correct it"
-            raise ValueError(f"{file}: {text}.")
-    layout = layouts.Layout("LabelMe's JSON")
-    _join_numbered(layout, described.values())
-    names = {shape["label"] for said in described.values() for shape in said["shapes"]}
-    values = _number_names(layout, sorted(names - {"__ignore__"}))
-    if "__ignore__" in names:
-        values["__ignore__"] = layout.labels["ignore"] = _choose_void(layout.labels)
-    lines, taken = [], set()
-    parts = listing.name_parts(file.relative_to(folder).with_suffix("").as_posix() for file in described)
-    for file, said in described.items():
-        embedded, name = said.pop("imageData", None), re.split(r"[\\/]", said["imagePath"])[-1].lower()
-        image = {one.name.lower(): one for place in (file.parent, *_beside(file)) for one in place.iterdir()}.get(name)
-        if image is None and not embedded:
-            layout.leave_out([file], f"belongs to {said['imagePath']}, which is not there,")
-            continue
-        objects = []
-        for shape in said["shapes"]:
-            found = _decode(annotations.read_shape, shape, file)
-            if found is None:
-                lines.append(f"{file}: a {shape.get('shape_type')}")
-            else:
-                objects.append((values[shape["label"]], found))
-        if image is None:
-            pixels = _decode(annotations.read_embedded, embedded, file)
-            image, size = functools.partial(np.expand_dims, pixels, 0), pixels.shape[:2]
-            label = contents.draw(objects, file, size)
-        else:
-            taken.add(image)
-            drawn_on = (said.get("imageHeight"), said.get("imageWidth"))
-            label = contents.draw(objects, image, drawn_on=drawn_on if all(drawn_on) else None)
-        stem = file.relative_to(folder).with_suffix("").as_posix()
-        part, name = parts.get(stem, ("train", stem))
-        layout.pairs.append(layouts.Pair(part, name, image, label))
-    layout.leave_out(lines, "has no area")
-    left_out = [file for file in listing.list_here(folder).values() if file not in taken]
-    layout.leave_out(left_out, "has no outlines")
-    return layout
-
-
-def _decode(read, content, file):
-    """What JSON holds as text, or ValueError with the name of its file."""
-    try:
-        return read(content)
-    except ValueError as error:
-        raise ValueError(f"{file}: {error}.") from None
-
-
-def _join_numbered(layout, described):
-    """Give objects one class that are labelled cell1, cell2, ..., each number at most once an image."""
-    shapes = [said["shapes"] for said in described]
-    numbered = [re.fullmatch(r"(.*?)[ _-]?\d+", one["label"]) for found in shapes for one in found]
-    once = all(len({one["label"] for one in found}) == len(found) for found in shapes)
-    if not all(numbered) or len({one[1] for one in numbered}) > 1 or not once or max(map(len, shapes)) < 3:
-        return
-    for one in (one for found in shapes for one in found):
-        one["label"] = numbered[0][1] or "object"
-    name = numbered[0][1] or "object"
-    layout.rules.append(f"Labels such as {numbered[0][0]} number objects, which are all of the class {name}.")
-
-
-def _beside(file):
-    """The folders of images that may lie beside a folder of JSON."""
-    return [place for place in listing.list_folders(file.parent.parent) if place.name.lower() in IMAGES]
-
-
-def _number_names(layout, names):
-    """Give values to the classes of outlines: 255 for one, 1, 2, ... for several; returns them by name.
-
-    What is called background is 0.
-    """
-    ground = [name for name in names if name.strip("_").lower() == "background"]
-    names = [name for name in names if name not in ground]
-    values = {name: value for value, name in enumerate(names, start=1)} if len(names) > 1 else dict.fromkeys(names, 255)
-    layout.labels = {"background": 0} | values
-    layout.rules.append("Outlines are filled, later ones over earlier; a border parts objects of a class that touch.")
-    return values | dict.fromkeys(ground, 0)
-
-
-def _choose_void(named):
-    """The value of what is not labelled: 128 beside 0 and 255, or else 255."""
-    return contents.VOID if len(named) > 2 else 128
-
-
-def find_coco(folder):
-    """COCO: a JSON of images, annotations and categories for each part, and the images anywhere below the folder."""
-    files = listing.list_json(folder)
-    described = {}
-    for file in [file for file in files if "instances" in file.name] or files:
-        said = annotations.look_at_json(file)
-        is_coco = {"images", "annotations", "categories"} <= set(said) and isinstance(said["images"], list)
-        if is_coco and "panoptic" not in file.name:
-            if isinstance(said["annotations"], dict):  # as LIVECell numbers them
-                said["annotations"] = list(said["annotations"].values())
-            annotations.check_coco(said, file)
-            described[file] = said
-    if not described:
-        return None
-    layout = layouts.Layout("COCO's JSON")
-    names, used = {}, []  # a category has another number in each file, perhaps
-    for file, said in described.items():
-        names[file] = {one["id"]: one["name"] for one in said["categories"]}
-        used += [names[file][number] for number in sorted({one["category_id"] for one in said["annotations"]})]
-    values = _number_names(layout, list(dict.fromkeys(used)))
-    if any(one.get("iscrowd") for said in described.values() for one in said["annotations"]):
-        layout.labels["ignore"] = _choose_void(layout.labels)
-        layout.rules.append(f"Crowds become {layout.labels['ignore']}, which is not labelled.")
-    found, parts = {}, {}
-    for file in listing.walk(folder):
-        found.setdefault(file.name.lower(), []).append(file)
-    for file, said in described.items():
-        part = _name_part(file.relative_to(folder)) if len(described) > 1 else "train"
-        if part in parts:
-            raise ValueError(f"{folder}: {parts[part].name} and {file.name} may be meant both; remove one of the two.")
-        parts[part] = file
-        missing, boxed = [], []
-        shapes, without, orphans = annotations.sort_coco(said, file)
-        layout.leave_out([f"{file}: annotation {one.get('id')}" for one in orphans], "is of no image that is listed")
-        drawn = {}
-        for number, found_there in shapes.items():
-            for one in found_there:
-                value = layout.labels["ignore"] if one.get("iscrowd") else values[names[file][one["category_id"]]]
-                drawn.setdefault(number, []).append((value, one["segmentation"]))
-        for one in said["images"]:
-            if str(one["id"]) in without:
-                boxed.append(f"{file}: {one['file_name']}")
-                continue
-            steps = [step for step in re.split(r"[\\/]", one["file_name"]) if step not in ("", ".", "..")]
-            image = _choose_image(found.get(steps[-1].lower(), []), steps, file, part)
-            if image is None:
-                missing.append(f"{file}: {one['file_name']}")
-                continue
-            inside = "/".join(steps[:-1]) if "/".join(steps) == one["file_name"] and ":" not in steps[0] else ""
-            label = contents.draw(drawn.get(str(one["id"]), []), image, (one["height"], one["width"]))
-            stem = f"{inside}/{folders.find_stem(image)}".removeprefix("/")
-            layout.pairs.append(layouts.Pair(part, stem, image, label))
-        layout.leave_out(missing, "is not there, or more than once,")
-        layout.leave_out(boxed, "has an object with a box and no outline")
-    return layout
-
-
-def _choose_image(found, steps, file, part):
-    """The image of COCO among those of its name: by its path, beside its JSON, or in a folder of its part; or None."""
-    ways = (
-        lambda path: path.name == steps[-1],
-        lambda path: path.as_posix().lower().endswith("/".join(["", *steps]).lower()),
-        lambda path: path.parent == file.parent,
-        lambda path: any(_name_part(Path(place)) == part for place in path.parent.parts[-3:]),
-    )
-    for way in ways:
-        if len(found) > 1:
-            found = [path for path in found if way(path)] or found
-    return found[0] if len(found) == 1 else None
-
-
-def _name_part(file):
-    """Which part a file's path names, its last step that names one: train if none."""
-    for step in reversed(Path(file).parts):
-        for part, names in listing.PARTS.items():
-            if re.search(rf"(?<![a-z])({'|'.join(names)})", step.lower()):
-                return part
-    return "train"
-
-
 def find_pets(folder):
     """Oxford-IIIT Pet: images, annotations/trimaps of 1 pet, 2 background and 3 border, trainval.txt, test.txt."""
     truth = folder / "annotations"
@@ -716,147 +407,8 @@ def find_pets(folder):
     return layout
 
 
-def find_folders(folder):
-    """Images and labels in two folders, such as images and masks; with train, val and test outside or inside these."""
-    layout = layouts.Layout("a folder of images and one of labels")
-    pairs, inside = {}, listing.list_folders(folder)
-    for part, names in listing.PARTS.items():
-        place = listing.find_folder(folder, names)
-        both = (listing.find_folder(place, IMAGES), listing.find_folder(place, LABELS)) if place else (None, None)
-        if not all(both):  # train and train_labels, or train_images and train_masks
-            both = tuple(
-                listing.find_folder(folder, [n + k for n in names for k in kinds]) for kinds in (IMAGES, LABELS)
-            )
-            both = (both[0] or place, both[1])
-        pairs[part] = both
-    if not any(map(all, pairs.values())):
-        found, masks = listing.find_folder(folder, IMAGES), listing.find_folder(folder, LABELS)
-        if not found or not masks:
-            return None
-        pairs = {
-            part: (listing.find_folder(found, names), listing.find_folder(masks, names))
-            for part, names in listing.PARTS.items()
-        }
-        if not any(map(all, pairs.values())):
-            pairs = {"train": (found, masks), "test": (listing.find_folder(folder, listing.PARTS["test"]), None)}
-    parted = not all(pairs.get("val", (None, None))) and not all(pairs["test"])
-    for part, (found, masks) in pairs.items():
-        if not _add_objects(layout, part, found, masks):
-            layout.add(part, found, masks, parted=parted and part == "train")
-    named = {place for both in pairs.values() for place in both if place}
-    layout.leave_out([place for place in inside if place not in named and not _holds(place, named)], "is not known")
-    return layout
-
-
-def _add_objects(layout, part, image_folder, mask_folder):
-    """Add pairs where each object of an image has a mask, as a_0.png and a_1.png of a.png; returns whether it is so."""
-    found, masks = (listing.list_files(listing.enter(place)) for place in (image_folder, mask_folder))
-    objects = {}
-    for stem, file in masks.items():
-        matched = re.fullmatch(r"(.+?)[_-]\d+", stem)
-        if stem in found or not matched or matched[1] not in found:
-            return False
-        objects.setdefault(matched[1], []).append(file)
-    if max(map(len, objects.values()), default=0) < 2 or not contents.are_objects(list(objects.values())):
-        return False
-    endings = {tuple(file.stem[len(Path(stem).name) :] for file in files) for stem, files in objects.items()}
-    if len(objects) >= FEWEST_IMAGES and len(endings) == 1:
-        text = f"each image has masks {', '.join(endings.pop())}; if these are classes, write one label of 0, 1, 2"
-        raise ValueError(f"{mask_folder}: {text}; if they are objects, number them in one label, for --objects.")
-    layout.rules.append("The objects of an image are one label; a border one pixel wide parts those that touch.")
-    layout.labels = {"background": 0, "object": 255}
-    for stem, files in objects.items():
-        read = functools.partial(contents.read_merged, found[stem], files)
-        layout.pairs.append(layouts.Pair(part, stem, found[stem], read))
-    layout.leave_out([file for stem, file in found.items() if stem not in objects], "has no label")
-    return True
-
-
-def _holds(place, named):
-    """Whether one of some folders lies in a folder."""
-    return any(place in other.parents for other in named)
-
-
-def find_same_names(folder):
-    """Images and labels of one name in one folder, or its sub-folders: a.jpg and a.png (Crack500, magnetic tiles)."""
-    place = listing.enter(folder)
-    photos, masks = {}, {}
-    for file in listing.walk(place):
-        of_kind = {".jpg": photos, ".jpeg": photos, ".png": masks}.get(images.find_suffix(file))
-        if of_kind is None:
-            return None
-        of_kind[file.relative_to(place).with_suffix("").as_posix()] = file
-    if not masks or not masks.keys() <= photos.keys() or not contents.hold_few_values(masks.values()):
-        return None
-    layout = layouts.Layout("images and labels of one name")
-    layout.rules.append("Images are JPEG, their labels PNG.")
-    layout.add("train", photos, masks, parted=True)
-    return layout
-
-
-def find_suffixes(folder):
-    """Images and labels in one folder, or its sub-folders, where labels have a suffix such as _mask (LGG, BUSI)."""
-    files, copies = listing.list_files(listing.enter(folder)), []
-    if any(stem.startswith("kaggle_3m/") for stem in files):  # of which Kaggle's archive holds a copy
-        copies = [stem for stem in files if stem.startswith("lgg-mri-segmentation/")]
-    copied = [files.pop(stem) for stem in copies]
-    for stem in [stem for stem in files if stem.endswith("_sat")]:  # as DeepGlobe's images are called
-        if f"{stem[:-4]}_mask" in files and f"{stem}_mask" not in files:
-            files[stem[:-4]] = files.pop(stem)
-    for suffix in SUFFIXES:
-        masks = {}
-        for stem, file in files.items():
-            matched = re.fullmatch(rf"(.*){suffix}(_\d+)?", stem, re.IGNORECASE)
-            if matched and matched[1] in files:
-                masks.setdefault(matched[1], []).append(file)
-        if not masks:
-            continue
-        if own := [file for found in masks.values() for file in found if contents.is_cellposes(file)]:
-            raise ValueError(f"{own[0]}: is Cellpose's own file; save its masks as PNG or TIFF there, and name these.")
-        layout = layouts.Layout("images and labels in one folder")
-        layout.rules.append(f"Labels have the suffix {suffix}.")
-        first = [found[0] for found in masks.values()]
-        read = contents.read_objects if suffix in ("_masks", "_anno") and contents.numbers_objects(first) else None
-        if read:
-            layout.labels = {"background": 0, "object": 255}
-            layout.rules.append("Labels number objects: they become inside, with a border where they touch.")
-        if all(Path(stem).name.startswith("TCGA_") for stem in masks):
-            layout = layouts.Layout("LGG (abnormalities in MR of the brain)", {"background": 0, "abnormality": 255})
-            layout.rules.append("Patients stay sub-folders: --group-by folder holds out whole patients.")
-            read = contents.read_white
-        several = {found[0]: found for found in masks.values() if len(found) > 1}
-        if several:
-            layout.rules.append(f"Several masks of one image, as of {next(iter(several))}, are joined.")
-            if contents.look(file for found in masks.values() for file in found):
-                one, other = next(iter(several.values()))[:2]
-                text = "are of one image, and labels hold more than two values; keep one of them"
-                raise ValueError(f"{one} and {other.name}: {text}.")
-        layout.leave_out(copied, "is a copy")
-        taken = {file for found in masks.values() for file in found}
-        rest = {stem: file for stem, file in files.items() if file not in taken}
-        beside = [stem for stem in rest if stem not in masks and _begins_as(stem, masks)]
-        layout.leave_out([rest.pop(stem) for stem in beside], "has the name of an image and more")
-        truth = {stem: found[0] for stem, found in masks.items()}
-        read = functools.partial(_read_several, several=several, read=read) if several else read
-        layout.add("train", rest, truth, read, parted=True)
-        return layout
-    return None
-
-
-def _begins_as(stem, others):
-    """Whether a stem is another one and more, as a_flows is beside a."""
-    return any(stem[: found.start()] in others for found in re.finditer("_", stem))
-
-
-def _read_several(file, several, read):
-    """A label, or several of one image joined, as they are or as `read` makes them."""
-    if file in several:
-        return contents.read_union(several[file])
-    return (read or contents.read_white)(file)
-
-
 LAYOUTS = (
-    find_own,
+    ordinary.find_own,
     find_nnunet,
     find_drive,
     find_hrf,
@@ -870,11 +422,11 @@ LAYOUTS = (
     find_cityscapes,
     find_stacks,
     find_tracking,
-    find_coco,
-    find_labelme,
+    outlines.find_coco,
+    outlines.find_labelme,
     find_cellpose,
     find_pets,
-    find_same_names,
-    find_folders,
-    find_suffixes,
+    ordinary.find_same_names,
+    ordinary.find_folders,
+    ordinary.find_suffixes,
 )

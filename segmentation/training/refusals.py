@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from segmentation import extras
 from segmentation.files import checks, dataset, folders, writing
-from segmentation.sources import known
+from segmentation.sources import recognise
 
 LONGEST_NAME = 215  # bytes of a test image's name, so that its mask can have one, too
 
@@ -23,7 +23,7 @@ def check(options):
     survey : dataset.Survey, or None if the folder is no dataset at all
     problems : list of str
     """
-    advice = known.advise(options.data)
+    advice = recognise.advise(options.data)
     if advice:
         return None, [advice]
     survey = dataset.survey(

@@ -1,0 +1,183 @@
+"""Layouts as anybody has them: two folders, two kinds of files, a suffix; and that of this repository."""
+
+import functools
+import re
+from pathlib import Path
+
+from segmentation.files import description, images
+from segmentation.sources import annotations, contents, layouts, listing
+
+IMAGES = ("images", "image", "imgs", "img", "input", "inputs", "original", "originals", "raw", "photos")
+LABELS = (
+    *("masks", "mask", "labels", "label", "lab", "annotations", "gt", "groundtruth", "segmentations", "targets"),
+    *("manual", "manual1", "1stmanual", "2ndmanual", "annot"),
+)
+SUFFIXES = ("_mask", "_masks", "_label", "_labels", "_seg", "_segmentation", "_gt", "_manual", "_anno")
+FEWEST_IMAGES = 4  # with as many masks each, that can be no chance
+
+
+def is_own(folder):
+    """Whether a folder has, at least in part, the layout of this repository."""
+    return any((Path(folder) / "train" / name).is_dir() for name in ("image", "label"))
+
+
+def find_own(folder):
+    """The layout of this repository."""
+    if not is_own(folder):
+        return None
+    layout = layouts.Layout("the layout of this repository")
+    places = {part: listing.find_folder(folder, names) for part, names in listing.PARTS.items()}
+    for part, place in places.items():
+        if place:
+            found, masks = (
+                place / own if (place / own).is_dir() else listing.find_folder(place, names)
+                for own, names in (("image", IMAGES), ("label", LABELS))
+            )
+            if part == "test" and not (place / "image").is_dir() and listing.list_here(place):
+                found = place
+            layout.add(part, found or (place if part == "test" else place / "image"), masks or place / "label")
+    others = [place for place in listing.list_folders(folder) if place not in places.values()]
+    layout.leave_out(others, "is not known")
+    if (folder / description.NAME).is_file():
+        said = {name.lower(): value for name, value in annotations.look_at_json(folder / description.NAME).items()}
+        layout.labels, layout.channels = said.get("labels", {}), said.get("channel_names", {})
+    return layout
+
+
+def find_folders(folder):
+    """Images and labels in two folders, such as images and masks; with train, val and test outside or inside these."""
+    layout = layouts.Layout("a folder of images and one of labels")
+    pairs, inside = {}, listing.list_folders(folder)
+    for part, names in listing.PARTS.items():
+        place = listing.find_folder(folder, names)
+        both = (listing.find_folder(place, IMAGES), listing.find_folder(place, LABELS)) if place else (None, None)
+        if not all(both):  # train and train_labels, or train_images and train_masks
+            both = tuple(
+                listing.find_folder(folder, [n + k for n in names for k in kinds]) for kinds in (IMAGES, LABELS)
+            )
+            both = (both[0] or place, both[1])
+        pairs[part] = both
+    if not any(map(all, pairs.values())):
+        found, masks = listing.find_folder(folder, IMAGES), listing.find_folder(folder, LABELS)
+        if not found or not masks:
+            return None
+        pairs = {
+            part: (listing.find_folder(found, names), listing.find_folder(masks, names))
+            for part, names in listing.PARTS.items()
+        }
+        if not any(map(all, pairs.values())):
+            pairs = {"train": (found, masks), "test": (listing.find_folder(folder, listing.PARTS["test"]), None)}
+    parted = not all(pairs.get("val", (None, None))) and not all(pairs["test"])
+    for part, (found, masks) in pairs.items():
+        if not _add_objects(layout, part, found, masks):
+            layout.add(part, found, masks, parted=parted and part == "train")
+    named = {place for both in pairs.values() for place in both if place}
+    layout.leave_out([place for place in inside if place not in named and not _holds(place, named)], "is not known")
+    return layout
+
+
+def _add_objects(layout, part, image_folder, mask_folder):
+    """Add pairs where each object of an image has a mask, as a_0.png and a_1.png of a.png; returns whether it is so."""
+    found, masks = (listing.list_files(listing.enter(place)) for place in (image_folder, mask_folder))
+    objects = {}
+    for stem, file in masks.items():
+        matched = re.fullmatch(r"(.+?)[_-]\d+", stem)
+        if stem in found or not matched or matched[1] not in found:
+            return False
+        objects.setdefault(matched[1], []).append(file)
+    if max(map(len, objects.values()), default=0) < 2 or not contents.are_objects(list(objects.values())):
+        return False
+    endings = {tuple(file.stem[len(Path(stem).name) :] for file in files) for stem, files in objects.items()}
+    if len(objects) >= FEWEST_IMAGES and len(endings) == 1:
+        text = f"each image has masks {', '.join(endings.pop())}; if these are classes, write one label of 0, 1, 2"
+        raise ValueError(f"{mask_folder}: {text}; if they are objects, number them in one label, for --objects.")
+    layout.rules.append("The objects of an image are one label; a border one pixel wide parts those that touch.")
+    layout.labels = {"background": 0, "object": 255}
+    for stem, files in objects.items():
+        read = functools.partial(contents.read_merged, found[stem], files)
+        layout.pairs.append(layouts.Pair(part, stem, found[stem], read))
+    layout.leave_out([file for stem, file in found.items() if stem not in objects], "has no label")
+    return True
+
+
+def _holds(place, named):
+    """Whether one of some folders lies in a folder."""
+    return any(place in other.parents for other in named)
+
+
+def find_same_names(folder):
+    """Images and labels of one name in one folder, or its sub-folders: a.jpg and a.png (Crack500, magnetic tiles)."""
+    place = listing.enter(folder)
+    photos, masks = {}, {}
+    for file in listing.walk(place):
+        of_kind = {".jpg": photos, ".jpeg": photos, ".png": masks}.get(images.find_suffix(file))
+        if of_kind is None:
+            return None
+        of_kind[file.relative_to(place).with_suffix("").as_posix()] = file
+    if not masks or not masks.keys() <= photos.keys() or not contents.hold_few_values(masks.values()):
+        return None
+    layout = layouts.Layout("images and labels of one name")
+    layout.rules.append("Images are JPEG, their labels PNG.")
+    layout.add("train", photos, masks, parted=True)
+    return layout
+
+
+def find_suffixes(folder):
+    """Images and labels in one folder, or its sub-folders, where labels have a suffix such as _mask (LGG, BUSI)."""
+    files, copies = listing.list_files(listing.enter(folder)), []
+    if any(stem.startswith("kaggle_3m/") for stem in files):  # of which Kaggle's archive holds a copy
+        copies = [stem for stem in files if stem.startswith("lgg-mri-segmentation/")]
+    copied = [files.pop(stem) for stem in copies]
+    for stem in [stem for stem in files if stem.endswith("_sat")]:  # as DeepGlobe's images are called
+        if f"{stem[:-4]}_mask" in files and f"{stem}_mask" not in files:
+            files[stem[:-4]] = files.pop(stem)
+    for suffix in SUFFIXES:
+        masks = {}
+        for stem, file in files.items():
+            matched = re.fullmatch(rf"(.*){suffix}(_\d+)?", stem, re.IGNORECASE)
+            if matched and matched[1] in files:
+                masks.setdefault(matched[1], []).append(file)
+        if not masks:
+            continue
+        if own := [file for found in masks.values() for file in found if contents.is_cellposes(file)]:
+            raise ValueError(f"{own[0]}: is Cellpose's own file; save its masks as PNG or TIFF there, and name these.")
+        layout = layouts.Layout("images and labels in one folder")
+        layout.rules.append(f"Labels have the suffix {suffix}.")
+        first = [found[0] for found in masks.values()]
+        read = contents.read_objects if suffix in ("_masks", "_anno") and contents.numbers_objects(first) else None
+        if read:
+            layout.labels = {"background": 0, "object": 255}
+            layout.rules.append("Labels number objects: they become inside, with a border where they touch.")
+        if all(Path(stem).name.startswith("TCGA_") for stem in masks):
+            layout = layouts.Layout("LGG (abnormalities in MR of the brain)", {"background": 0, "abnormality": 255})
+            layout.rules.append("Patients stay sub-folders: --group-by folder holds out whole patients.")
+            read = contents.read_white
+        several = {found[0]: found for found in masks.values() if len(found) > 1}
+        if several:
+            layout.rules.append(f"Several masks of one image, as of {next(iter(several))}, are joined.")
+            if contents.look(file for found in masks.values() for file in found):
+                one, other = next(iter(several.values()))[:2]
+                text = "are of one image, and labels hold more than two values; keep one of them"
+                raise ValueError(f"{one} and {other.name}: {text}.")
+        layout.leave_out(copied, "is a copy")
+        taken = {file for found in masks.values() for file in found}
+        rest = {stem: file for stem, file in files.items() if file not in taken}
+        beside = [stem for stem in rest if stem not in masks and _begins_as(stem, masks)]
+        layout.leave_out([rest.pop(stem) for stem in beside], "has the name of an image and more")
+        truth = {stem: found[0] for stem, found in masks.items()}
+        read = functools.partial(_read_several, several=several, read=read) if several else read
+        layout.add("train", rest, truth, read, parted=True)
+        return layout
+    return None
+
+
+def _begins_as(stem, others):
+    """Whether a stem is another one and more, as a_flows is beside a."""
+    return any(stem[: found.start()] in others for found in re.finditer("_", stem))
+
+
+def _read_several(file, several, read):
+    """A label, or several of one image joined, as they are or as `read` makes them."""
+    if file in several:
+        return contents.read_union(several[file])
+    return (read or contents.read_white)(file)
