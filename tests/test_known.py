@@ -1061,3 +1061,31 @@ def test_advice_is_a_command_and_does_not_name_what_is_to_be_tested(tmp_path, ca
         (tested / folder).rename(tested.parent / f"{folder} test")
     assert data.main([str(tmp_path / "my set" / "a test")]) == 2
     assert f"`python data.py '{tmp_path / 'my set/a test'}' --to DIR`" in capsys.readouterr().err
+
+
+def test_modalities_of_the_decathlon_are_channels(tmp_path):
+    nibabel = pytest.importorskip("nibabel", reason="nibabel is not installed")
+    volume = np.arange(8 * 9 * 3 * 2, dtype=np.int16).reshape(8, 9, 3, 2)  # x, y, z and the modality
+    for i in range(2):
+        for folder, array in (("imagesTr", volume + i), ("labelsTr", np.uint8(volume[..., 0] > 100))):
+            (tmp_path / folder).mkdir(exist_ok=True)
+            nibabel.save(nibabel.Nifti1Image(array, np.eye(4)), tmp_path / folder / f"BRATS_{i:03}.nii.gz")
+    write_text(tmp_path / "dataset.json", {"modality": {"0": "FLAIR", "1": "T1w"}, "labels": {"0": "a", "1": "b"}})
+    layout = recognise.find_layout(tmp_path)
+    pages = layout.pairs[0].image()
+    assert pages.shape == (3, 9, 8, 2)
+    assert np.array_equal(pages, volume.transpose(2, 1, 0, 3))
+    assert "train: the fourth axis of a NIfTI, 2 long, is that of the channels." in layout.rules
+    write_text(tmp_path / "dataset.json", {"modality": "CT", "labels": {"0": "a", "1": "b"}})
+    assert recognise.find_layout(tmp_path).channels == {"0": "CT"}
+
+
+@pytest.mark.parametrize(
+    ("name", "fix"),
+    [("a.geojson", "export masks or COCO's JSON"), ("a.mat", "save images and labels"), ("a.csv", "draw")],
+)
+def test_labels_in_files_of_another_kind_are_pointed_to(name, fix, tmp_path):
+    save(image(0), tmp_path / "photos" / "a.png")
+    write_text(tmp_path / "truth" / name, "text")
+    with pytest.raises(ValueError, match=f"{name[1:]} are not read: .*{fix}"):
+        recognise.find_layout(tmp_path)

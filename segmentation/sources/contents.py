@@ -161,6 +161,14 @@ def join_channels(files):
     return np.stack(pages, axis=-1)
 
 
+def read_fourth_axis(file, count):
+    """A NIfTI of several channels, its fourth axis, as one image: array (pages, height, width, channels)."""
+    pages = images.read_pages(file)
+    if pages.ndim != 3 or len(pages) % count:
+        raise ValueError(f"{file}: expected {count} channels, found pages of the shape {pages.shape}.")
+    return np.moveaxis(pages.reshape(count, -1, *pages.shape[1:]), 0, -1)
+
+
 def read_page(file, number):
     """One page of a stack, as a stack of one."""
     pages = images.read_pages(file)

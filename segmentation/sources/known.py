@@ -6,6 +6,7 @@ a layout of your own, write one and add it to the table; docs/images.md shows ho
 
 import functools
 import re
+from dataclasses import replace
 
 from segmentation.files import description, folders
 from segmentation.sources import annotations, contents, layouts, listing, ordinary, outlines
@@ -299,7 +300,8 @@ def find_nnunet(folder):
     if (folder / description.NAME).is_file():
         said = annotations.look_at_json(folder / description.NAME)
         layout.labels = _name_regions(said.get("labels", {}), layout.rules, folder / description.NAME)
-        layout.channels = said.get("channel_names") or said.get("modality") or {}
+        named = said.get("channel_names") or said.get("modality") or {}
+        layout.channels = {"0": named} if isinstance(named, str) else named
     plain = False  # whether numbers at the end are those of cases, not of channels
     for part, ending in (("train", "Tr"), ("test", "Ts")):
         cases, labelled = {}, listing.list_files(folder / f"labels{ending}")
@@ -310,6 +312,19 @@ def find_nnunet(folder):
         files = {case: found[0] for case, found in cases.items()}
         layout.add(part, files, labelled)
         joined = {files[case]: found for case, found in cases.items() if len(found) > 1}
+        count = len(layout.channels)
+        if (
+            count > 1
+            and files
+            and not joined
+            and all(file.name.endswith((".nii", ".nii.gz")) for file in files.values())
+        ):
+            layout.rules.append(f"{part}: the fourth axis of a NIfTI, {count} long, is that of the channels.")
+            read = functools.partial(contents.read_fourth_axis, count=count)
+            layout.pairs = [
+                replace(pair, image=functools.partial(read, pair.image)) if pair.image in files.values() else pair
+                for pair in layout.pairs
+            ]
         fewer = [case for case, found in cases.items() if len(found) < max(map(len, cases.values()))]
         if fewer:
             raise ValueError(f"{folder}: the case {fewer[0]} lacks a channel that others have; add or remove it.")

@@ -11,6 +11,11 @@ from segmentation.sources import annotations, contents, known, listing, ordinary
 LISTS = ("train.txt", "val.txt", "valid.txt", "test.txt", "trainval.txt", "codes.txt", "class_dict.csv")
 TABLES = ("class_dict.csv", "_classes.csv")
 VOID_NAMES = "void|unlabell?ed|unknown|ignored?"
+OTHERS = {  # what may hold labels, or images, and what to do
+    (".xml", ".geojson", ".json", ".roi", ".zip", ".txt"): "if labels are in them, export masks or COCO's JSON",
+    (".mat", ".npz", ".hdf", ".h5", ".mhd", ".mha", ".nrrd", ".ppm", ".pgm"): "save images and labels as TIFF or PNG",
+    (".csv",): "if labels are in them, draw them as masks",
+}
 DRAWING = """    DIR/train/image/a.png     DIR/train/label/a.png      an image and its label have one name
     DIR/test/c.png            DIR/test/label/c.png       optional"""
 
@@ -99,6 +104,9 @@ def _describe_unknown(folder):
         if masks := listing.list_files(truths, masks=True):
             one, other = (next(iter(names), "none") for names in (masks, listing.list_files(pictures)))
             missing = f"no label in {truths.name}, such as {one}, has the name of an image, such as {other}"
+    for kinds, fix in OTHERS.items():
+        if others := [kind for kind in kinds if counts[kind]]:
+            missing += f"; {' and '.join(others)} are not read: {fix}"
     if not any(images.find_suffix(file) in images.READERS for file in files):
         missing = f"there is no image in it ({', '.join(images.READERS)})"
     return f"{folder}: its layout is not known. Found: {'; '.join(found)}; {missing}. Wanted:\n{DRAWING}"
