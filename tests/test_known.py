@@ -861,6 +861,7 @@ def draw_pairs(source, image_name, label_name):
         ("kidney/{part}/{i}.png", "kidney/{part}/{i}_mask.png"),
         ("{part}_images/{i}.png", "{part}_images/{i}_mask.png"),
         ("{part}/{i}.jpg", "{part}/{i}.png"),
+        ("case/{part}2017/{i}.png", "case/{part}2017/{i}_mask.png"),
     ],
 )
 def test_a_part_may_be_named_anywhere_in_a_path(image_name, label_name, tmp_path):
@@ -985,15 +986,15 @@ def test_the_same_masks_of_every_image_are_asked_about(tmp_path):
     assert recognise.find_layout(tmp_path).labels == {"background": 0, "object": 255}
 
 
-def test_labels_of_labelme_that_number_objects_are_one_class(tmp_path):
+def test_labels_of_labelme_that_may_number_objects_are_pointed_to(tmp_path):
     corners = [[5, 5], [12, 5], [5, 12]]
     shapes = [{"label": f"cell {n}", "points": [[x + 9 * n, y] for x, y in corners]} for n in range(3)]
     for i in range(2):
         save(image(i), tmp_path / f"{i}.png")
         write_text(tmp_path / f"{i}.json", {"imagePath": f"{i}.png", "shapes": shapes})
     layout = recognise.find_layout(tmp_path)
-    assert layout.labels == {"background": 0, "cell": 255}
-    assert "Labels such as cell 0 number objects, which are all of the class cell." in layout.rules
+    assert layout.labels == {"background": 0, "cell 0": 1, "cell 1": 2, "cell 2": 3}
+    assert "Labels such as cell 0 are read as classes; if they number objects" in " ".join(layout.rules)
 
 
 @pytest.mark.parametrize(
@@ -1017,7 +1018,7 @@ def test_odd_entries_of_labelme_are_refused_by_the_name_of_their_file(said, tmp_
     [
         ("images", {"height": "32"}, "has the height '32'"),
         ("images", {"file_name": 5}, "has the file_name 5"),
-        ("categories", {"name": 7}, "has the name 7"),
+        ("categories", {"name": ["cell"]}, r"has the name \['cell'\]"),
         ("annotations", {"segmentation": {"counts": [1, 2]}}, "run lengths without size"),
         ("images", {"id": 2}, "two of its images have one id"),
     ],
@@ -1089,3 +1090,82 @@ def test_labels_in_files_of_another_kind_are_pointed_to(name, fix, tmp_path):
     write_text(tmp_path / "truth" / name, "text")
     with pytest.raises(ValueError, match=f"{name[1:]} are not read: .*{fix}"):
         recognise.find_layout(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("names", "label_name"),
+    [
+        (["images/a", "images/b", "images/test_1"], "masks/{}"),  # a name is no part
+        (["train/images/a", "train/images/test_b"], "train/masks/{}"),
+        (["images/p1/rest/a", "images/p1/test/a", "images/p2/rest/a"], "masks/{}"),  # sessions of a patient
+        (["car/1", "train/1", "bus/1"], "{}_mask"),  # vehicles
+    ],
+)
+def test_what_only_sounds_like_a_part_is_trained_on(names, label_name, tmp_path):
+    for i, name in enumerate(names):
+        save(image(i), tmp_path / f"{name}.png")
+        below = name.split("images/")[-1]
+        save(WHITE, tmp_path / f"{label_name.format(below)}.png")
+    assert count_parts(tmp_path) == (len(names), 0, 0)
+
+
+def test_where_names_would_be_the_same_without_their_folder_they_keep_it(tmp_path):
+    for name in ("train2017/1", "train2019/1", "test2019/1"):
+        save(image(1), tmp_path / f"{name}.png")
+        save(WHITE, tmp_path / f"{name}_mask.png")
+    found = [(pair.part, pair.stem) for pair in recognise.find_layout(tmp_path).pairs]
+    assert found == [("test", "test2019/1"), ("train", "train2017/1"), ("train", "train2019/1")]
+
+
+def test_labels_of_test_images_elsewhere_are_no_test_images(tmp_path):
+    save(image(1), tmp_path / "train" / "a.png")
+    save(WHITE, tmp_path / "train" / "a_mask.png")
+    save(image(2), tmp_path / "test" / "c.png")
+    save(WHITE, tmp_path / "test_labels" / "c_mask.png")
+    layout = recognise.find_layout(tmp_path)
+    assert [(pair.part, pair.stem) for pair in layout.pairs] == [("test", "c"), ("train", "a")]
+    assert "c_mask.png has no label and is left out" in " ".join(layout.rules)
+
+
+def test_numbers_of_coco_may_be_floats_and_entries_may_repeat(tmp_path):
+    entry = {"id": 1.0, "file_name": "1.png", "height": float(SIZE[0]), "width": float(SIZE[1])}
+    shape = {"id": 1, "image_id": 1.0, "category_id": 1.0, "segmentation": [[5, 5, 30, 5, 5, 25]]}
+    said = {"images": [entry, entry], "annotations": [shape], "categories": [{"id": 1, "name": 7}]}
+    save(image(1), tmp_path / "1.png")
+    write_text(tmp_path / "a.json", said)
+    (pair,) = recognise.find_layout(tmp_path).pairs
+    assert pair.label().max() == 255
+
+
+@pytest.mark.parametrize(
+    ("table", "labels_of_it"),
+    [
+        ("0,background\n1,cell\n255,ignore\n", {"background": 0, "cell": 1, "ignore": 255}),
+        ("0,unlabeled\n1,cell\n255,void\n", {"unlabeled": 0, "cell": 1, "ignore": 255}),
+        ("0,unknown\n1,cell\n255,b\n", {"unknown": 0, "cell": 1, "b": 255}),
+        ("0,a\n1,a\n255,b\n", {}),
+        ("0,a\n1,\n255,b\n", {}),
+        ("0,a\n0,c\n1,d\n255,b\n", {}),
+    ],
+)
+def test_a_table_of_values_is_taken_only_if_it_is_whole(table, labels_of_it, tmp_path):
+    label = np.zeros(SIZE, np.uint8)
+    label[8:20], label[25:] = 1, 255
+    for i in range(3):
+        save(image(i), tmp_path / f"{i}.jpg")
+        save(label, tmp_path / f"{i}_mask.png")
+    write_text(tmp_path / "_classes.csv", "Pixel Value, Class\n" + table)
+    layout = recognise.find_layout(tmp_path)
+    assert layout.labels == labels_of_it
+    assert bool(labels_of_it) != ("_classes.csv is not read" in " ".join(layout.rules))
+
+
+def test_a_fourth_axis_that_is_none_is_refused(tmp_path):
+    nibabel = pytest.importorskip("nibabel", reason="nibabel is not installed")
+    for folder in ("imagesTr", "labelsTr"):
+        (tmp_path / folder).mkdir()
+        volume = np.arange(8 * 9 * 4, dtype=np.int16).reshape(8, 9, 4) % 2
+        nibabel.save(nibabel.Nifti1Image(volume, np.eye(4)), tmp_path / folder / "a_000.nii.gz")
+    write_text(tmp_path / "dataset.json", {"modality": {"0": "FLAIR", "1": "T1w"}, "labels": {"0": "a", "1": "b"}})
+    with pytest.raises(ValueError, match="names 2 channels, which its fourth axis does not hold"):
+        recognise.find_layout(tmp_path).pairs[0].image()

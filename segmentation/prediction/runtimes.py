@@ -51,8 +51,8 @@ def prepare(file, precision, images=None):
     files = list(folders.find_images(images).values()) if precision == "int8" and images and images.is_dir() else []
     if precision == "int8" and not files:
         raise ValueError(
-            f"{file}: int8 is calibrated with the images of its training, which are not in {images or 'a run.json'}; "
-            "put them there, or leave out --precision int8."
+            f"{file}: int8 is calibrated with the images of its training, which are not in "
+            f"{images.resolve() if images else 'a run.json'}; put them there, or leave out --precision int8."
         )
     network, settings = networks.load_network(file)
     if files:

@@ -291,7 +291,9 @@ def find_masks(mask_folder, label_folder):
 
 
 def read_mask(file, known):
-    """Read a mask as classes, of two by its own two values: array (pages, height, width) as from `classes.classify`.
+    """Read a mask as classes: array (pages, height, width) as from `classes.classify`.
+
+    Of two classes by the values of the labels if it holds no others, or else by its own two.
 
     Raises
     ------

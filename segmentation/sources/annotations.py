@@ -42,16 +42,23 @@ def read_classes(file):
         with Path(file).open(newline="", encoding="utf-8-sig") as opened:
             rows = [{str(key).strip().lower(): cell for key, cell in row.items()} for row in csv.DictReader(opened)]
         if rows and {"name", "r", "g", "b"} <= set(rows[0]):
-            return {row["name"].strip(): "#" + bytes(int(row[channel]) for channel in "rgb").hex() for row in rows}
-        if rows and {"pixel value", "class"} <= set(rows[0]):
-            return {row["class"].strip(): int(row["pixel value"]) for row in rows}
-    except (ValueError, AttributeError, TypeError):  # cells that are no text or no numbers
+            found = {row["name"].strip(): "#" + bytes(int(row[channel]) for channel in "rgb").hex() for row in rows}
+        elif rows and {"pixel value", "class"} <= set(rows[0]):
+            found = {row["class"].strip(): int(row["pixel value"]) for row in rows}
+        else:
+            return {}
+    except (ValueError, AttributeError, TypeError, csv.Error):  # cells that are no text or no numbers
         return {}
-    return {}
+    whole = "" not in found and len(found) == len(set(found.values())) == len(rows)
+    return found if whole else {}
 
 
 def check_coco(said, file):
-    """Refuse what COCO's JSON has to hold and this one does not: ValueError with its name."""
+    """Refuse what COCO's JSON has to hold and this one does not: ValueError with its name.
+
+    Whole numbers that are stored as floats become int, names that are numbers text, and entries that are there twice
+    are taken once, in place.
+    """
     needed = {
         "images": {"id": int | str, "file_name": str, "height": int, "width": int},
         "annotations": {"image_id": int | str, "category_id": int | str},
@@ -62,12 +69,17 @@ def check_coco(said, file):
         if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
             raise ValueError(f"{file}: expected a list of {name}, as COCO has it.")
         for entry in entries:
+            entry |= {key: int(entry[key]) for key in keys if isinstance(entry.get(key), float) and entry[key] % 1 == 0}
+            if name == "categories" and isinstance(entry.get("name"), int):
+                entry["name"] = str(entry["name"])
             missing = [key for key in keys if entry.get(key) in (None, "")]
             if missing:
-                raise ValueError(f"{file}: one of its {name} has no {missing[0]}; is it COCO's of outlines?")
+                fix = "add it." if name == "categories" else "is it COCO's of outlines?"
+                raise ValueError(f"{file}: one of its {name} has no {missing[0]}; {fix}")
             wrong = [key for key, kind in keys.items() if not isinstance(entry[key], kind)]
             if wrong:
                 raise ValueError(f"{file}: one of its {name} has the {wrong[0]} {entry[wrong[0]]!r}; correct it.")
+    said["images"] = list({json.dumps(one, sort_keys=True): one for one in said["images"]}.values())
     if len({str(one["id"]) for one in said["images"]}) < len(said["images"]):
         raise ValueError(f"{file}: two of its images have one id, so that outlines are of none; number them anew.")
     for entry in said["annotations"]:
@@ -77,7 +89,9 @@ def check_coco(said, file):
     known = {category["id"] for category in said["categories"]}
     unknown = {entry["category_id"] for entry in said["annotations"]} - known
     if unknown:
-        raise ValueError(f"{file}: an annotation has the category {min(unknown)}, which is not among its categories.")
+        raise ValueError(
+            f"{file}: an annotation has the category {min(unknown, key=str)}, which is not among its categories."
+        )
 
 
 def sort_coco(said, file):

@@ -161,11 +161,15 @@ def join_channels(files):
     return np.stack(pages, axis=-1)
 
 
-def read_fourth_axis(file, count):
-    """A NIfTI of several channels, its fourth axis, as one image: array (pages, height, width, channels)."""
+def read_fourth_axis(file, label_file, count):
+    """A NIfTI of several channels, its fourth axis, as one image: array (pages, height, width, channels).
+
+    ValueError if it has not as many sections as its label, where there is one, in each channel.
+    """
     pages = images.read_pages(file)
-    if pages.ndim != 3 or len(pages) % count:
-        raise ValueError(f"{file}: expected {count} channels, found pages of the shape {pages.shape}.")
+    sections = len(labels.read_label(label_file).numbers) if label_file else len(pages) // count
+    if pages.ndim != 3 or len(pages) != count * sections:
+        raise ValueError(f"{file}: dataset.json names {count} channels, which its fourth axis does not hold.")
     return np.moveaxis(pages.reshape(count, -1, *pages.shape[1:]), 0, -1)
 
 

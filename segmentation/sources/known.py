@@ -322,7 +322,7 @@ def find_nnunet(folder):
             layout.rules.append(f"{part}: the fourth axis of a NIfTI, {count} long, is that of the channels.")
             read = functools.partial(contents.read_fourth_axis, count=count)
             layout.pairs = [
-                replace(pair, image=functools.partial(read, pair.image)) if pair.image in files.values() else pair
+                replace(pair, image=functools.partial(read, pair.image, pair.label)) if pair.part == part else pair
                 for pair in layout.pairs
             ]
         fewer = [case for case, found in cases.items() if len(found) < max(map(len, cases.values()))]
@@ -364,7 +364,9 @@ def find_cellpose(folder):
     """Cellpose: a.tif and a_masks.tif (a_cp_masks.tif, a_img.tif) in one folder, or in train and test."""
     layout = layouts.Layout("Cellpose's data", {"background": 0, "cell": 255})
     layout.rules.append("Labels number objects: they become inside, with a border where they touch.")
-    places = {listing.find_part(place.name): place for place in listing.list_folders(folder)}
+    places = {}
+    for place in sorted(listing.list_folders(folder), key=lambda place: len(place.name)):  # train before train_cyto2
+        places.setdefault(listing.find_part(place.name), place)
     places.setdefault("train", folder)
     for part in listing.PARTS:
         place = places.get(part)

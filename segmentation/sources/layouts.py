@@ -4,7 +4,7 @@ import functools
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from segmentation.files import pairing
+from segmentation.files import folders, pairing
 from segmentation.sources import listing
 
 
@@ -65,6 +65,8 @@ class Layout:
                 self.pairs.append(Pair(own, name, file, functools.partial(read, label) if read and label else label))
             else:
                 unlabelled.append(file)
+        if parts:
+            self.rules.append("What is in train, val and test is told by folders, or first words, of their names.")
         self.leave_out(unlabelled, "has no label")
         self.leave_out([label_files[stem] for stem in paired.orphans], "has no image")
 
@@ -80,6 +82,7 @@ class Layout:
         """The images in a folder that are in no pair, and of which no rule tells why: list of Path, in order."""
         read = {file for pair in self.pairs for content in (pair.image, pair.label) for file in _list_files(content)}
         rest = [file for file in listing.walk(folder) if file not in read and file not in self.named]
+        rest = [file for file in rest if not file.stem.endswith((folders.PREDICTED, folders.PROBABILITY))]
         return [file for file in rest if self.named.isdisjoint(file.parents)]
 
     def can_be_trained_on(self):

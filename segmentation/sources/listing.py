@@ -56,27 +56,35 @@ def list_json(folder, depth=2):
 
 def find_part(name):
     """Which of `PARTS` a folder stands for by its name, such as training, test_set or val2017; None if for none."""
-    name = re.sub(r"[ _-]?(sets?|sorted|data|images?|imgs?|masks?|labels?|\d{4})$", "", name.lower())
+    name = re.sub(r"[ _-]?(sets?|sorted|data|images?|imgs?|\d{4})$", "", name.lower())
     return next((part for part, names in PARTS.items() if name in names), None)
 
 
 def name_parts(stems):
     """The part that a folder of each stem names, and the stem without it: dict of stem to (part, str).
 
-    As in GlaS the first word of a stem may name it, too. A stem that names none is train's; there is none at all if no
-    stem is, since what is in test/ alone may be all there is.
+    A folder further down than the first one names a part only where another names train: rest and test may be two
+    sessions of each patient. As in GlaS the first word of all stems may do so, too. A stem that names none is train's.
+    There is none at all if all are of one part. Where two stems would be the same without the folder, all keep it.
     """
+    steps = {stem: stem.split("/") for stem in stems}
+    named = {stem: [find_part(place) for place in places[:-1]] for stem, places in steps.items()}
+    deep = any("train" in parts for parts in named.values())
+    words = {stem: re.match("(train|val|test)[A-Z]?_", stem) for stem, places in steps.items() if len(places) == 1}
+    words = words if any(word and word[1] == "train" for word in words.values()) else {}
     found = {}
-    for stem in stems:
-        *places, name = stem.split("/")
-        number = next((i for i, place in enumerate(places) if find_part(place)), None)
+    for stem, places in steps.items():
+        number = next((i for i, part in enumerate(named[stem]) if part and (deep or i == 0)), None)
         if number is not None:
-            found[stem] = find_part(places[number]), "/".join([*places[:number], *places[number + 1 :], name])
+            found[stem] = named[stem][number], "/".join([*places[:number], *places[number + 1 :]])
         else:
-            matched = None if places else re.match("(train|val|test)[A-Z]?_", name)
-            found[stem] = (matched[1] if matched else "train"), stem
-    if "train" not in {part for part, _ in found.values()} or len(set(found.values())) < len(found):
+            word = words.get(stem)
+            found[stem] = (word[1] if word else "train"), stem
+    parts = {part for part, _ in found.values()}
+    if "train" not in parts or len(parts) == 1:
         return {}
+    if len(set(found.values())) < len(found):
+        return {stem: (part, stem) for stem, (part, _) in found.items()}
     return found
 
 

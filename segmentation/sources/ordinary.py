@@ -57,6 +57,7 @@ def find_folders(folder):
             )
             both = (both[0] or place, both[1])
         pairs[part] = both
+    undivided = False
     if not any(map(all, pairs.values())):
         found, masks = listing.find_folder(folder, IMAGES), listing.find_folder(folder, LABELS)
         if not found or not masks:
@@ -65,12 +66,12 @@ def find_folders(folder):
             part: (listing.find_folder(found, names), listing.find_folder(masks, names))
             for part, names in listing.PARTS.items()
         }
-        if not any(map(all, pairs.values())):
+        undivided = not any(map(all, pairs.values()))
+        if undivided:
             pairs = {"train": (found, masks), "test": (listing.find_folder(folder, listing.PARTS["test"]), None)}
-    parted = not all(pairs.get("val", (None, None))) and not all(pairs["test"])
     for part, (found, masks) in pairs.items():
         if not _add_objects(layout, part, found, masks):
-            layout.add(part, found, masks, parted=parted and part == "train")
+            layout.add(part, found, masks, parted=part == "train" and undivided)
     named = {place for both in pairs.values() for place in both if place}
     layout.leave_out([place for place in inside if place not in named and not _holds(place, named)], "is not known")
     return layout
@@ -172,8 +173,8 @@ def find_suffixes(folder):
 
 
 def _begins_as(stem, others):
-    """Whether a stem is another one and more, as a_flows is beside a."""
-    return any(stem[: found.start()] in others for found in re.finditer("_", stem))
+    """Whether a stem is another one and a word more, as a_flows is beside a."""
+    return any(stem[: found.start()] in others for found in re.finditer(r"_(?=\D)", stem))
 
 
 def _read_several(file, several, read):

@@ -24,16 +24,19 @@ def find_labelme(folder):
             text = "one of its shapes has no label, or no points that are numbers, or it names no image; correct it"
             raise ValueError(f"{file}: {text}.")
     layout = layouts.Layout("LabelMe's JSON")
-    _join_numbered(layout, described.values())
+    _hint_at_numbers(layout, described.values())
     names = {shape["label"] for said in described.values() for shape in said["shapes"]}
     values = _number_names(layout, sorted(names - {"__ignore__"}))
     if "__ignore__" in names:
         values["__ignore__"] = layout.labels["ignore"] = _choose_void(layout.labels)
-    lines, taken = [], set()
+    lines, taken, lying = [], set(), {}
     parts = listing.name_parts(file.relative_to(folder).with_suffix("").as_posix() for file in described)
     for file, said in described.items():
         embedded, name = said.pop("imageData", None), re.split(r"[\\/]", said["imagePath"])[-1].lower()
-        image = {one.name.lower(): one for place in (file.parent, *_beside(file)) for one in place.iterdir()}.get(name)
+        if file.parent not in lying:
+            places = (file.parent, *_beside(file))
+            lying[file.parent] = {one.name.lower(): one for place in places for one in place.iterdir()}
+        image = lying[file.parent].get(name)
         if image is None and not embedded:
             layout.leave_out([file], f"belongs to {said['imagePath']}, which is not there,")
             continue
@@ -69,17 +72,13 @@ def _decode(read, content, file):
         raise ValueError(f"{file}: {error}.") from None
 
 
-def _join_numbered(layout, described):
-    """Give objects one class that are labelled cell1, cell2, ..., each number at most once an image."""
-    shapes = [said["shapes"] for said in described]
-    numbered = [re.fullmatch(r"(.*?)[ _-]?\d+", one["label"]) for found in shapes for one in found]
-    once = all(len({one["label"] for one in found}) == len(found) for found in shapes)
-    if not all(numbered) or len({one[1] for one in numbered}) > 1 or not once or max(map(len, shapes)) < 3:
-        return
-    for one in (one for found in shapes for one in found):
-        one["label"] = numbered[0][1] or "object"
-    name = numbered[0][1] or "object"
-    layout.rules.append(f"Labels such as {numbered[0][0]} number objects, which are all of the class {name}.")
+def _hint_at_numbers(layout, described):
+    """Say so where labels such as cell1, cell2, ... may number objects; they may also be layers, or teeth."""
+    labels = [one["label"] for said in described for one in said["shapes"]]
+    numbered = [re.fullmatch(r"(.*?)[ _-]?\d+", label) for label in labels]
+    if all(numbered) and len(set(labels)) > 2 and len({one[1] for one in numbered}) == 1:
+        text = "are read as classes; if they number objects, call all of them by one name"
+        layout.rules.append(f"Labels such as {labels[0]} {text}.")
 
 
 def _beside(file):
@@ -123,7 +122,7 @@ def find_coco(folder):
     names, used = {}, []  # a category has another number in each file, perhaps
     for file, said in described.items():
         names[file] = {one["id"]: one["name"] for one in said["categories"]}
-        used += [names[file][number] for number in sorted({one["category_id"] for one in said["annotations"]})]
+        used += [names[file][number] for number in sorted({one["category_id"] for one in said["annotations"]}, key=str)]
     values = _number_names(layout, list(dict.fromkeys(used)))
     if any(one.get("iscrowd") for said in described.values() for one in said["annotations"]):
         layout.labels["ignore"] = _choose_void(layout.labels)

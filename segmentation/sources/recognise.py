@@ -8,7 +8,7 @@ from pathlib import Path
 from segmentation.files import images
 from segmentation.sources import annotations, contents, known, listing, ordinary
 
-LISTS = ("train.txt", "val.txt", "valid.txt", "test.txt", "trainval.txt", "codes.txt", "class_dict.csv")
+LISTS = ("train.txt", "val.txt", "valid.txt", "test.txt", "trainval.txt", "codes.txt")
 TABLES = ("class_dict.csv", "_classes.csv")
 VOID_NAMES = "void|unlabell?ed|unknown|ignored?"
 OTHERS = {  # what may hold labels, or images, and what to do
@@ -36,8 +36,8 @@ def find_layout(folder):
         for look in known.LAYOUTS:
             layout = look(place)
             if layout and layout.can_be_trained_on():
-                tables = [] if layout.labels else _name_classes(layout, place)
-                lists = [file for name in LISTS if (file := place / name).is_file() and file not in tables]
+                lists = [file for name in LISTS if (file := place / name).is_file()]
+                lists += [] if layout.labels else _name_classes(layout, place)
                 layout.leave_out([*lists, *layout.list_unread(place)], "is not read")
                 return layout
             lacking = lacking or (layout if layout and layout.pairs else None)
@@ -52,19 +52,22 @@ def find_layout(folder):
 
 
 def _name_classes(layout, folder):
-    """Take the names of classes from a table of colours, or of values, that lies with labels; the files it was in."""
+    """Take the names of classes from a table of colours, or of values, that lies with labels; the tables not taken."""
     masks = [pair.label for pair in layout.pairs if isinstance(pair.label, Path)]
-    for file in sorted(folder.rglob("*.csv")) if masks else []:
-        found = annotations.read_classes(file) if file.name in TABLES else {}
-        found = contents.fit_classes(found, masks) if found else {}
+    tables = [file for file in sorted(folder.rglob("*.csv")) if file.name.lower() in TABLES]
+    for file in tables if masks else []:
+        found = contents.fit_classes(annotations.read_classes(file), masks)
         if found:
-            void = next((name for name in found if re.fullmatch(VOID_NAMES, name.lower())), None)
+            # The value 0 is what is around everything, whatever it is called.
+            voids = [name for name in found if re.fullmatch(VOID_NAMES, name.lower()) and found[name] != 0]
+            void = next((name for name in voids if name.lower() == "ignore"), voids[0] if len(voids) == 1 else None)
+            void = void if len(found) > 2 else None
             layout.labels = {"ignore" if name == void else name: value for name, value in found.items()}
             layout.rules.append(f"Classes have the names of {file}.")
             if void:
                 layout.rules.append(f"What is {void} is not labelled.")
-            return list(folder.rglob(file.name))
-    return []
+            return [other for other in tables if other.name != file.name]
+    return tables
 
 
 def advise(folder):
