@@ -79,7 +79,7 @@ def parse(argv):
     add("--seed", type=natural, default=0, help="of weights, crops and dropout")
     add("--run", type=Path, help="folder of the run; runs/<name of the data folder> if none is named")
     add("--out", type=Path, help="folder for the masks of the test images; beside them if none is named")
-    how = "compute in bfloat16, with weights in float32; by default only on GPUs made for it"
+    how = "compute in bfloat16, with weights in float32; by default only on GPUs and processors made for it"
     add("--mixed-precision", action=switch, help=how)
     add("--tensorboard", action="store_true", help="write scores and overlays for TensorBoard to RUN/tensorboard")
     add("--resume", action="store_true", help="go on after the last finished epoch, with the run's own arguments")

@@ -19,6 +19,7 @@ import threading
 import traceback
 from contextlib import contextmanager
 from importlib.metadata import version
+from pathlib import Path
 from typing import NamedTuple
 
 import lazy_loader
@@ -29,6 +30,8 @@ STARTING = threading.Lock()  # threads that met a half-loaded Keras would fail
 VARIABLE = "KERAS_DISTRIBUTION_JOB_ADDRESSES"
 CONNECTION = re.compile("gloo|nccl|peer|socket|coordination|heartbeat|UNAVAILABLE|DEADLINE", re.IGNORECASE)
 MESSAGE = re.compile(r"WARNING: All log messages before|[IWE]\d{4} |[\d-]+ [\d:.]+: [IWE] |To enable the following")
+PROCESSOR = Path("/proc/cpuinfo")  # Linux's
+BFLOAT16 = re.compile(r"^flags\s*:.*\b(avx512_bf16|amx_bf16)\b", re.MULTILINE)
 OUT_OF_MEMORY = re.compile("ResourceExhausted|RESOURCE_EXHAUSTED|OutOfMemory|MemoryError|out of memory")
 
 
@@ -161,12 +164,18 @@ def together(group):
 
 
 def has_bfloat16():
-    """Whether every device is a GPU made for bfloat16: NVIDIA's from compute capability 8.0, the Ampere of 2020."""
+    """Whether every device is made for bfloat16.
+
+    GPUs are NVIDIA's from compute capability 8.0, the Ampere of 2020. Processors are those with AVX-512 BF16 or AMX, as
+    far as Linux tells, and for TensorFlow alone, whose oneDNN uses either.
+    """
     backend = keras.backend.backend()
     if backend == "tensorflow":
         import tensorflow as tf
 
         gpus = tf.config.list_physical_devices("GPU")
+        if not gpus:
+            return PROCESSOR.is_file() and bool(BFLOAT16.search(PROCESSOR.read_text()))
         capabilities = [tf.config.experimental.get_device_details(gpu).get("compute_capability") for gpu in gpus]
     elif backend == "jax":
         import jax

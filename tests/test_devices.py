@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 from types import SimpleNamespace
 
 import keras
@@ -101,6 +102,7 @@ def test_bfloat16_is_for_gpus_that_are_made_for_it(capabilities, expected, monke
     """With simulated GPUs, of each backend that is installed."""
     with monkeypatch.context() as patched:
         tensorflow = pytest.importorskip("tensorflow")
+        patched.setattr(devices, "PROCESSOR", Path("nowhere"))
         details = {i: {"compute_capability": capability} for i, capability in enumerate(capabilities)}
         patched.setattr(keras.backend, "backend", lambda: "tensorflow")
         patched.setattr(tensorflow.config, "list_physical_devices", lambda kind: list(details))
@@ -112,7 +114,17 @@ def test_bfloat16_is_for_gpus_that_are_made_for_it(capabilities, expected, monke
         assert devices.has_bfloat16() == expected
 
 
-def test_a_processor_computes_in_float32():
+@pytest.mark.parametrize(
+    ("flags", "expected"),
+    [("avx512f avx512_bf16 fsrm", True), ("amx_bf16 avx512f", True), ("avx2 fma", False), ("avx512_bf160", False)],
+)
+def test_a_processor_computes_in_bfloat16_if_it_is_made_for_it(flags, expected, monkeypatch, tmp_path):
+    if keras.backend.backend() != "tensorflow":
+        pytest.skip("the backend is another")
+    (tmp_path / "cpuinfo").write_text(f"processor\t: 0\nmodel name\t: avx512_bf16\nflags\t\t: fpu {flags}\nbugs\t\t:\n")
+    monkeypatch.setattr(devices, "PROCESSOR", tmp_path / "cpuinfo")
+    assert devices.has_bfloat16() == expected
+    monkeypatch.setattr(devices, "PROCESSOR", tmp_path / "none")
     assert not devices.has_bfloat16()
 
 

@@ -9,6 +9,7 @@ from PIL import Image
 
 import main
 import model
+from segmentation import devices
 from segmentation.files import images
 from segmentation.prediction import networks
 from segmentation.training import callbacks, runs
@@ -183,7 +184,8 @@ def test_the_papers_options_train_too(train):
     assert train("--elastic", "3", *borders, "--no-turns", "--no-grey", "--epochs", "1") == 0
 
 
-def test_mixed_precision_trains_in_bfloat16_and_predicts_in_float32_on_a_processor(train, tmp_path):
+def test_mixed_precision_trains_in_bfloat16_and_predicts_in_float32_on_a_processor(train, tmp_path, monkeypatch):
+    monkeypatch.setattr(devices, "has_bfloat16", lambda: False)
     assert train("--mixed-precision", "--epochs", "1") == 0
     trained, kept = (keras.saving.load_model(tmp_path / "runs/cells" / name) for name in ("last.keras", "model.keras"))
     found = [network.get_layer("down1_conv1").compute_dtype for network in (trained, kept)]
@@ -191,9 +193,11 @@ def test_mixed_precision_trains_in_bfloat16_and_predicts_in_float32_on_a_process
     assert trained.get_layer("down1_conv1").variable_dtype == trained.output.dtype == "float32"
     image = np.random.default_rng(0).random((1, 64, 64, 1), "float32")
     np.testing.assert_allclose(kept.predict_on_batch(image), trained.predict_on_batch(image), atol=0.02)
-    assert train("--epochs", "1") == 0
-    trained = keras.saving.load_model(tmp_path / "runs/cells/last.keras")
-    assert trained.get_layer("down1_conv1").compute_dtype == "float32"
+    for made_for_it, computed in (False, "float32"), (True, "bfloat16"):
+        monkeypatch.setattr(devices, "has_bfloat16", lambda made_for_it=made_for_it: made_for_it)
+        assert train("--epochs", "1") == 0
+        trained = keras.saving.load_model(tmp_path / "runs/cells/last.keras")
+        assert trained.get_layer("down1_conv1").compute_dtype == computed
 
 
 def test_any_function_of_the_model_file_can_be_trained(train, tmp_path, monkeypatch):

@@ -11,6 +11,7 @@ import tifffile
 from helpers import REPOSITORY, save, small_network
 
 import predict
+from segmentation import devices
 from segmentation.prediction import masks, networks, runtimes
 from segmentation.training import runs
 
@@ -73,6 +74,18 @@ def test_a_network_that_was_trained_again_is_converted_again(tmp_path):
         image = np.ones((32, 32, 1), "float32")
         found = masks.predict(runtimes.load(file, "float32")[0], image)
         np.testing.assert_allclose(found, masks.predict(networks.load_network(file)[0], image), atol=1e-5)
+
+
+def test_a_network_that_was_trained_in_bfloat16_is_converted_as_float32(tmp_path, monkeypatch):
+    monkeypatch.setattr(devices, "has_bfloat16", lambda: True)
+    with devices.precision(mixed=True):
+        network = small_network(1)
+    networks.save_network(network, tmp_path / "model.keras")
+    assert networks.load_network(tmp_path / "model.keras")[0].layers[1].compute_dtype == "bfloat16"
+    runtimes.prepare(tmp_path / "model.keras", "float32")
+    image = np.random.default_rng(0).random((32, 32, 1), "float32")
+    found = masks.predict(runtimes.load(tmp_path / "model.keras", "float32")[0], image)
+    np.testing.assert_allclose(found, masks.predict(networks.in_float32(network), image), atol=1e-5)
 
 
 def test_each_network_of_an_average_is_converted(tmp_path):

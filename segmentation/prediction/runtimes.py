@@ -58,7 +58,7 @@ def prepare(file, precision, images=None):
     if files:
         print(f"Calibrating with images of {images}; this is done once.")
     some = [_read_input(network, settings, each) for each in files[:: len(files) // IMAGES + 1]]
-    members = networks.find_members(network)
+    members = networks.find_members(networks.in_float32(network))  # or what is converted would be bfloat16
     plain = all(type(layer).__module__.startswith("keras.") for member in members for layer in member.layers)
     facts = {"digest": networks.read_digest(file), "members": len(members), "plain": plain}
     kind = _find_place(file, precision, "").stem
