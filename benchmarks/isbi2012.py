@@ -222,12 +222,12 @@ def tabulate(rows):
     return "\n".join(lines)
 
 
-def draw(rows):
+def draw(rows, colours):
     """Figure of accuracy and V_rand against minutes: a thin line a fold, a thick one for their mean."""
     figure = Figure(figsize=(12, 4.5), layout="constrained")
     left, right = figure.subplots(1, 2)
     for axes, column in (left, "accuracy"), (right, "map_v_rand"):
-        for name, colour in COLOURS.items():
+        for name, colour in colours.items():
             curves = {}
             for row in rows:
                 if row["recipe"] == name:
@@ -278,7 +278,7 @@ def main(argv=None):
             print(tabulate(rows), flush=True)
     rows = read_rows(ROWS)
     print(tabulate(rows))
-    figures.save(draw(rows), Path("img") / "isbi2012.png")
+    figures.save(draw(rows, COLOURS), Path("img") / "isbi2012.png")
     return 0
 
 

@@ -24,6 +24,7 @@ from benchmarks import (
     many,
     objects,
     original,
+    peers,
     planted,
     ranges,
     rare,
@@ -102,6 +103,37 @@ def test_benchmark_compares_scores_in_time_and_is_not_run_twice(sections, tiny_o
     capsys.readouterr()
     assert isbi2012.main(options) == 0
     assert capsys.readouterr().out.count("| main.py") == 4
+
+
+def test_peers_are_scored_by_what_they_say_of_the_sections_held_out(sections, tmp_path, monkeypatch, capsys):
+    """By a peer that is right about the first sections, whose labels it has not been given."""
+    peer = f"""
+import sys, numpy as np
+from pathlib import Path
+from PIL import Image
+data, out = map(Path, sys.argv[1:3])
+assert sys.argv[3:] == ["--minutes", "0.5"]
+assert {{file.name for file in (data / "train" / "label").iterdir()}} == {{f"{{i}}.png" for i in range(2, 10)}}
+out.mkdir()
+for file in (data / "test").iterdir():
+    label = np.array(Image.open({str(sections)!r} + "/train/label/" + file.name)) / 255
+    np.save(out / f"{{file.stem}}.npy", label)
+print("its own words", "3 steps, 30.0 s", sep="\\n")
+"""
+    (tmp_path / "peer.py").write_text(peer)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setattr(peers, "OTHERS", {"nnU-Net": "peer"})
+    monkeypatch.setattr(peers, "ROWS", tmp_path / "peers.csv")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "img").mkdir()
+    command = ["--data", str(sections), "--recipes", "nnU-Net", "--minutes", "0.5"]
+    assert peers.main(command) == 0
+    (row,) = isbi2012.read_rows(peers.ROWS)
+    assert (row["step"], row["minutes"], row["accuracy"], row["membrane_iou"], row["map_v_rand"]) == (3, 0.5, 1, 1, 1)
+    (tmp_path / "peer.py").unlink()  # it is not asked again
+    assert peers.main(command) == 0
+    assert "| nnU-Net, 0.5 minutes | 1 | 1.000 |" in capsys.readouterr().out
+    assert (tmp_path / "img" / "peers.png").is_file()
 
 
 def test_grey_endings_are_counted(tmp_path, monkeypatch, capsys):
