@@ -40,8 +40,11 @@ def parse_score(argv):
 
 def score(options):
     """Print the scores of each mask of a folder, and their means."""
-    masks, label_files = tables.find_masks(options.masks, options.labels)
+    masks, label_files, left_out = tables.find_masks(options.masks, options.labels)
     known, notes = tables.find_classes(label_files, masks, options.labels, options.ignore, options.objects)
+    if left_out:
+        more = f" and {len(left_out) - 1} more" if len(left_out) > 1 else ""
+        notes.append(f"{left_out[0]}{more}: without a label, not scored.")
     print(*notes, sep="\n", end="\n" * bool(notes))
     rows, known = tables.score_folder(options.masks, options.labels, known)
     print(tables.format_table({**rows, "mean": tables.mean_scores(rows.values())}))

@@ -278,13 +278,16 @@ def fit_steps(options, training, held_out, survey, started):
     keras.utils.set_random_seed(options.seed)
     sections = data.Sections(held_out.images, held_out.labels, 2**options.depth)
     with choose_precision(options):
-        pace = pacing.measure(begin(options, training), make_crops(options, training), sections, options.turns)
-    part = survey.parts["test"]
+        network, crops = begin(options, training), make_crops(options, training)
+        pace = pacing.measure(network, crops, sections, options.turns, held_out.classes)
+    part, count = survey.parts["test"], options.folds or 1
     tested = [part.facts[file] for file in part.images.values() if part.facts.get(file)]
-    pixels = sum(facts.pages * math.prod(facts.size) for facts in tested) * (options.folds or 1)  # each by all networks
-    pixels += sum(math.prod(image.shape[:2]) for image in held_out.images)
+    masked = sum(facts.pages * math.prod(facts.size) for facts in tested) * count  # each by all networks
+    scored = sum(math.prod(image.shape[:2]) for image in held_out.images)
+    if options.folds:
+        masked += scored  # which are predicted once more, to choose how masks are made
     seconds = 60 * options.minutes - (time.perf_counter() - started)
-    steps = pacing.choose_steps(seconds, pace, options.epochs, pixels, options.folds or 1)
+    steps = pacing.choose_steps(seconds, pace, options.epochs, masked=masked, scored=scored, count=count)
     options.steps_per_epoch = steps
     return f"A step takes {pace.step:.2g} s: --steps-per-epoch {steps} for --minutes {options.minutes:g}."
 

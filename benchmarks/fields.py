@@ -69,7 +69,7 @@ def train(name, folder, options):
 def count_objects(masks, folder):
     """The scores of objects of test masks, as from `objects.score_matches`, at an IoU of 0.5."""
     place = dataset.find_places(folder, "test")[1]
-    files, label_files = tables.find_masks(masks, place)
+    files, label_files, _ = tables.find_masks(masks, place)
     known, _ = tables.find_classes(label_files, files, place)
     sections = tables.read_sections(files, label_files, known)
     return objects.score_matches([objects.count_matches(label == 1, mask == 1) for _, (label, mask) in sections])

@@ -67,8 +67,8 @@ def score(trained, folder, out):
     started = time.perf_counter()
     masks.write_masks(network, files, out, chosen)
     seconds = (time.perf_counter() - started) / len(files)
-    found = tables.find_masks(out, labels)
-    known, _ = tables.find_classes(found[1], found[0], labels)
+    written, label_files, _ = tables.find_masks(out, labels)
+    known, _ = tables.find_classes(label_files, written, labels)
     scores, _ = tables.score_folder(out, labels, known)
     return tables.mean_scores(scores.values()) | {"seconds_an_image": seconds}
 

@@ -4,6 +4,7 @@ import sys
 
 import keras
 import numpy as np
+import pytest
 import tifffile
 from helpers import REPOSITORY, SMALL, draw_discs, run_epochs, save, small_network
 from PIL import Image
@@ -135,6 +136,32 @@ def test_a_mask_of_one_of_the_labels_own_values_means_what_it_does_there(tmp_pat
         save(label, tmp_path / f"{stem}.png")
     assert evaluate.main([str(tmp_path), str(tmp_path)]) == 0
     assert [line.split()[:2] for line in capsys.readouterr().out.splitlines()][-1] == ["mean", "1.0000"]
+
+
+@pytest.mark.parametrize("values", [(1, 2), (0, 1)])
+def test_a_mask_of_one_value_means_what_it_does_in_other_masks(values, tmp_path, capsys):
+    for stem, inside in (("a", LABEL), ("b", np.zeros_like(LABEL)), ("c", np.ones_like(LABEL))):
+        save(inside, tmp_path / "label" / f"{stem}.png")
+        save(np.uint8(values)[inside * 1], tmp_path / "masks" / f"{stem}.png")
+    assert evaluate.main([str(tmp_path / "masks"), str(tmp_path / "label")]) == 0
+    assert [line.split()[:2] for line in capsys.readouterr().out.splitlines()][-1] == ["mean", "1.0000"]
+
+
+def test_masks_that_number_objects_are_scored_as_labels_that_do(tmp_path, capsys):
+    for i in range(2):
+        numbers = draw_discs(i, count=12, radii=(4, 7))[1].astype(np.uint16)
+        for folder in ("label", "masks"):
+            tifffile.imwrite(tmp_path / f"{folder}{i}.tif", numbers)
+            (tmp_path / folder).mkdir(exist_ok=True)
+            (tmp_path / f"{folder}{i}.tif").rename(tmp_path / folder / f"{i}.tif")
+    (tmp_path / "masks" / "7.tif").write_bytes((tmp_path / "masks" / "0.tif").read_bytes())
+    assert evaluate.main([str(tmp_path / "masks"), str(tmp_path / "label"), "--objects"]) == 0
+    out = capsys.readouterr().out
+    assert "SEG 1.0000" in out and "IoU 0.9       1.0000  1.0000  1.0000       1.0000" in out
+    assert "7.tif: without a label, not scored." in out
+    (tmp_path / "masks" / "1.tif").unlink()
+    assert evaluate.main([str(tmp_path / "masks"), str(tmp_path / "label"), "--objects"]) == 2
+    assert "no mask such as 0.tif for the label" in capsys.readouterr().err
 
 
 def draw_maps(folder, *, strip=0.0):

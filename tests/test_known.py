@@ -11,7 +11,7 @@ from helpers import REPOSITORY, save
 from PIL import Image
 
 import data
-from segmentation.files import checks, classes, dataset, labels, looking
+from segmentation.files import checks, classes, dataset, images, labels, looking
 from segmentation.sources import contents, convert, known, layouts, recognise
 
 SIZE = (32, 40)
@@ -377,7 +377,7 @@ def test_outlines_of_labelme(tmp_path):
     label = read_labels(found)["field1"][0]
     np.testing.assert_array_equal(label == 2, WHITE)
     assert np.argwhere(label == 1).min(axis=0).tolist() == [22, 2] and np.count_nonzero(label == 1) == 56
-    assert "field0.json: a linestrip has no area and is left out, as 2 more like it" in text
+    assert "field0.json: a linestrip has no area and is left out, as " in text
 
 
 def test_outlines_of_coco(tmp_path):
@@ -772,7 +772,7 @@ def test_copies_and_lists_and_others_are_named(tmp_path):
             save(image(i), tmp_path / "lgg" / place / f"TCGA_A/TCGA_A_{i}.png")
             save(WHITE, tmp_path / "lgg" / place / f"TCGA_A/TCGA_A_{i}_mask.png")
     layout = recognise.find_layout(tmp_path / "lgg")
-    assert len(layout.pairs) == 3 and "is a copy and is left out, as 5 more like it" in " ".join(layout.rules)
+    assert len(layout.pairs) == 3 and "TCGA_A_1_mask.png and 2 more." in " ".join(layout.rules)
     for i in range(3):
         save(image(i), tmp_path / f"own/images/{i}.png")
         save(WHITE, tmp_path / f"own/masks/{i}.png")
@@ -912,7 +912,7 @@ def test_images_that_are_not_read_are_named(tmp_path):
         save(image(0), tmp_path / f"images/{part}/{part}.png")
         save(WHITE, tmp_path / f"labels/{part}/{part}.png")
     layout = recognise.find_layout(tmp_path)
-    assert layout.rules == [f"{tmp_path / 'images/extra/extra.png'} is not read and is left out, as 1 more like it."]
+    assert layout.rules == [f"{tmp_path / 'images/extra/extra.png'} is not read and is left out, as extra.png."]
 
 
 def test_a_table_names_classes_and_what_is_void(tmp_path, capsys):
@@ -957,7 +957,7 @@ def test_a_photo_and_a_mask_of_one_name_are_a_pair_but_two_photos_are_none(tmp_p
     for i in range(3):
         save(image(i), tmp_path / f"Imgs/{i}.jpg")
         save(WHITE, tmp_path / f"Imgs/{i}.png")
-    assert recognise.find_layout(tmp_path).rules == ["Images are JPEG, their labels PNG."]
+    assert recognise.find_layout(tmp_path).rules == ["Images are .jpg, their labels .png."]
     assert count_parts(tmp_path) == (3, 0, 0)
     for i in range(3):
         save(image(i), tmp_path / f"Imgs/{i}.png")
@@ -1169,3 +1169,91 @@ def test_a_fourth_axis_that_is_none_is_refused(tmp_path):
     write_text(tmp_path / "dataset.json", {"modality": {"0": "FLAIR", "1": "T1w"}, "labels": {"0": "a", "1": "b"}})
     with pytest.raises(ValueError, match="names 2 channels, which its fourth axis does not hold"):
         recognise.find_layout(tmp_path).pairs[0].image()
+
+
+def test_what_is_painted_is_marked_as_crowds_and_read_as_objects(tmp_path):
+    said = {"images": [], "annotations": [], "categories": [{"id": 1, "name": "worm"}, {"id": 2, "name": "egg"}]}
+    for i in range(3):
+        save(image(i), tmp_path / f"set/{i}.png")
+        said["images"].append({"id": i, "file_name": f"{i}.png", "height": SIZE[0], "width": SIZE[1]})
+        runs = [0, 32, 32 * 39]  # its first column, painted
+        painted = {"segmentation": {"counts": runs, "size": list(SIZE)}, "iscrowd": 1, "category_id": 1}
+        outlined = {"segmentation": [[20, 10, 30, 10, 30, 20, 20, 20]], "iscrowd": 0, "category_id": 2}
+        said["annotations"] += [{"image_id": i, "id": 2 * i + k, **one} for k, one in enumerate((painted, outlined))]
+    said["annotations"].append({"image_id": 0, "id": 99, **painted, "category_id": 2})
+    write_text(tmp_path / "set/annotations.json", said)
+    out = tmp_path / "out"
+    rules = " ".join(recognise.find_layout(tmp_path / "set").rules)
+    assert "worm: most are marked as crowds, as programs mark what is painted; they are read as objects." in rules
+    assert "Crowds become 255, which is not labelled: 1 of 7." in rules
+    assert data.main([str(tmp_path / "set"), "--to", str(out)]) == 0
+    label = images.read_array(out / "train/label/1.png")
+    assert (
+        (label[:, 0] == 1).all()
+        and label[15, 25] == 2
+        and read_said(out)
+        == {
+            "background": 0,
+            "worm": 1,
+            "egg": 2,
+            "ignore": 255,
+        }
+    )
+
+
+def test_two_kinds_of_labels_and_a_field_of_view_are_told(tmp_path):
+    for i in range(4):
+        label = np.roll(WHITE, 3 * i, axis=1)
+        save(image(i), tmp_path / f"two/{i}.tif")
+        for suffix in ("mask", "seg"):
+            save(label, tmp_path / f"two/{i}_{suffix}.png")
+        save(image(i), tmp_path / f"view/images/{i}.png")
+        save(np.pad(np.ones((30, 38), bool), 1), tmp_path / f"view/masks/{i}.png")
+        save(label, tmp_path / f"view/vessels/{i}.png")
+    with pytest.raises(ValueError, match=r"0_mask\.png and 0_seg\.png: either may be the label of 0\.tif; move one"):
+        recognise.find_layout(tmp_path / "two")
+    with pytest.raises(ValueError, match=r"masks: holds nearly the same in all.*labels are in vessels, call that"):
+        recognise.find_layout(tmp_path / "view")
+
+
+def test_lists_tell_parts(tmp_path):
+    for i in range(5):
+        save(image(i), tmp_path / f"images/a_{i}.png")
+        save(WHITE, tmp_path / f"masks/a_{i}.png")
+    write_text(tmp_path / "lists/training.txt", "images/a_0.png\nimages/a_1.png\n")
+    write_text(tmp_path / "lists/val.txt", "a_2\n")
+    write_text(tmp_path / "lists/test.txt", "a_3.png masks/a_3.png\na_4\n")
+    layout = recognise.find_layout(tmp_path)
+    assert [pair.part for pair in layout.pairs] == ["train", "train", "val", "test", "test"]
+    assert "What is in train, val and test is told by test.txt, training.txt, val.txt." in layout.rules
+    write_text(tmp_path / "lists/test.txt", "a_3\n")  # which leaves one open
+    layout = recognise.find_layout(tmp_path)
+    assert {pair.part for pair in layout.pairs} == {"train"} and "test.txt is not read" in " ".join(layout.rules)
+
+
+def test_names_of_labels_as_other_programs_give_them(tmp_path):
+    names = {"plants": ("{}_rgb", "{}_label"), "napari": ("{}", "{}-labels"), "heads": ("{}_HC", "{}_HC_Annotation")}
+    names |= {"ilastik": ("{}", "{}_Simple Segmentation"), "ome": ("{}.ome", "{}_masks.ome")}
+    for kind, (one, other) in names.items():
+        for i in range(3):
+            save(image(i), tmp_path / kind / f"{one.format(f's{i}')}.tif")
+            save(WHITE, tmp_path / kind / f"{other.format(f's{i}')}.tif")
+        pairs = recognise.find_layout(tmp_path / kind).pairs
+        assert [(pair.image.name, pair.label.name) for pair in pairs] == [
+            (f"{one.format(f's{i}')}.tif", f"{other.format(f's{i}')}.tif") for i in range(3)
+        ]
+    for i in range(3):
+        save(image(i), tmp_path / f"blood/{i}.bmp")
+        save(WHITE, tmp_path / f"blood/{i}.png")
+    layout = recognise.find_layout(tmp_path / "blood")
+    assert [(pair.image.suffix, pair.label.suffix) for pair in layout.pairs] == [(".bmp", ".png")] * 3
+
+
+def test_a_file_in_place_of_a_folder_is_said_to_be_one(tmp_path, capsys):
+    write_text(tmp_path / "set.zip", "PK")
+    assert data.main([str(tmp_path / "set.zip")]) == 2
+    assert "set.zip: is a file; name the folder that images and labels are in, unpacked" in capsys.readouterr().err
+    save(image(0), tmp_path / "own/train/image/0.png")
+    save(WHITE, tmp_path / "own/train/masks/0.png")
+    assert data.main([str(tmp_path / "own")]) == 2
+    assert "own/train/masks: is not read as labels; rename it to" in capsys.readouterr().err

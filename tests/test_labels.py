@@ -42,3 +42,13 @@ def test_numbers_keep_their_bits(tmp_path):
     numbers = np.arange(300, dtype=np.uint16).reshape(1, 20, 15)
     tifffile.imwrite(tmp_path / "a.tif", np.repeat(numbers[0][..., None], 3, axis=2), photometric="rgb")
     np.testing.assert_array_equal(labels.read_label(tmp_path / "a.tif").numbers, numbers)
+
+
+@pytest.mark.parametrize("shape", [(32, 32), (32, 32, 3)])
+def test_an_empty_jpeg_is_black_at_any_quality(tmp_path, shape):
+    for quality in (40, 70, 95):
+        Image.fromarray(np.zeros(shape, np.uint8)).save(tmp_path / "a.jpg", quality=quality)
+        assert not labels.read_label(tmp_path / "a.jpg").numbers.any()
+    assert np.array(Image.open(tmp_path / "a.jpg")).max() == 0
+    Image.fromarray(np.zeros(shape, np.uint8)).save(tmp_path / "a.jpg", quality=70)
+    assert np.array(Image.open(tmp_path / "a.jpg")).min() == 1  # what its reader says

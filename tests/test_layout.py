@@ -59,10 +59,10 @@ FOLDERS = {
         "losses",
         "batches",
         "metrics",
-        "pacing",
         "runs",
         "report",
         "callbacks",
+        "pacing",
     ],
     "volumes": ["reading", "cluster", "chunks", "objects", "images"],
 }

@@ -158,3 +158,32 @@ def test_a_blurred_label_of_a_test_image_is_said_to_be_so(tmp_path):
     write(tmp_path / "test/label/a.png", np.uint8((numbers > 0) * 248) + np.uint8(np.indices((64, 64)).sum(0) % 8))
     (problem,) = dataset.survey(tmp_path).problems
     assert "test/label/a.png: is a mask that JPEG or smoothing has blurred, of another range than" in problem
+
+
+def test_a_label_of_ones_alone_beside_others_of_255_is_asked_about(tmp_path):
+    write_labels(tmp_path, (0, 255))
+    file = tmp_path / "train/label/4.png"
+    write(file, np.ones((64, 64), np.uint8))
+    (problem,) = dataset.survey(tmp_path).problems
+    assert problem.startswith(f"{file}: holds 1 alone, where others hold 0 and 255: whether it is white everywhere")
+    write_labels(tmp_path, (0, 255), (0, 1))  # which say what 1 is
+    write(file, np.ones((64, 64), np.uint8))
+    assert not dataset.survey(tmp_path).problems
+
+
+def test_labels_of_black_and_white_exchanged_are_warned_of(tmp_path):
+    write_labels(tmp_path, (0, 255), (255, 0))
+    (warning,) = dataset.survey(tmp_path).warnings
+    assert "in 4 labels" not in warning and "as if some were drawn black on white and others white on black" in warning
+    write_labels(tmp_path, (0, 255))
+    assert not dataset.survey(tmp_path).warnings
+
+
+def test_classes_in_colours_of_two_painters_are_warned_of(tmp_path):
+    table = {0: np.uint8([(0, 0, 0), (255, 0, 0), (0, 0, 255)]), 1: np.uint8([(0, 0, 0), (237, 28, 36), (63, 72, 204)])}
+    write_labels(tmp_path, (0, 1, 2))
+    for i in range(8):
+        file = tmp_path / f"train/label/{i}.png"
+        write(file, table[i % 2][images.read_array(file)])
+    (warning,) = dataset.survey(tmp_path).warnings
+    assert "some labels hold #0000ff and #ff0000, others #ed1c24 and #3f48cc, and none both" in warning

@@ -5,29 +5,33 @@ from helpers import SMALL, small_network
 
 import data
 import main
+from segmentation.files import classes
 from segmentation.training import pacing, runs
+
+KNOWN = classes.Classes((0, 255), ("membrane", "cell"), pixels=(1, 3), parted=True)
 
 
 def test_steps_fill_the_time_that_the_rest_leaves():
-    pace = pacing.Pace(step=0.5, epoch=2.0, pixel=1e-6, graphs=10.0)
-    # 120 s less 10 for graphs, 5 * 2 for epochs, 1 for a megapixel and 2 for files: 97 s, of 2.5 s a step.
-    assert pacing.choose_steps(120, pace, 5, 10**6) == 38
-    # Two networks build two graphs, and share what is held out: 87 s, of 5 s.
-    assert pacing.choose_steps(120, pace, 5, 10**6, count=2) == 17
-    assert pacing.choose_steps(5, pace, 5, 10**6) == 1
+    pace = pacing.Pace(step=0.5, epoch=2.0, masked=1e-6, scored=3e-6, graphs=10.0)
+    pixels = {"masked": 4 * 10**6, "scored": 10**6}
+    # 120 s less 10 for graphs, 5 * 2 for epochs, 4 + 3 for the pixels and 4 for files: 89 s, of 2.5 s a step.
+    assert pacing.choose_steps(120, pace, 5, **pixels) == 35
+    # Two networks build two graphs, and share what is held out: 79 s, of 5 s.
+    assert pacing.choose_steps(120, pace, 5, **pixels, count=2) == 15
+    assert pacing.choose_steps(5, pace, 5, **pixels) == 1
 
 
 def test_a_pace_is_measured_in_steps_epochs_and_pixels(graphs, monkeypatch):
     monkeypatch.setattr(pacing, "MEASURED", 0.1)
-    image, label = np.random.default_rng(0).random((64, 64, 1), "float32"), np.zeros((64, 64), np.uint8)
+    image, label = np.random.default_rng(0).random((64, 64, 1), "float32"), np.zeros((64, 64), bool)
     network = small_network(1)
     network.compile("adam", "binary_crossentropy")
     before = network.get_weights()
     crops = data.Crops([image], [label], crop=32, batch_size=2, steps=10)
-    pace = pacing.measure(network, crops, data.Sections([image] * 3, [label] * 3, 2), "none")
+    pace = pacing.measure(network, crops, data.Sections([image] * 3, [label] * 3, 2), "none", KNOWN)
     assert 0 < pace.step < pace.graphs
     assert pace.epoch > pacing.PICTURES
-    assert 0 < pace.pixel < 1e-3
+    assert 0 < pace.masked < pace.scored < 1e-2
     assert not np.array_equal(before[0], network.get_weights()[0])
 
 
@@ -38,7 +42,7 @@ def train(cells, tmp_path, monkeypatch):
 
 
 def test_minutes_choose_the_steps_of_a_run_that_is_else_the_same(train, tmp_path, monkeypatch, capsys):
-    pace = pacing.Pace(step=10.0, epoch=0.0, pixel=0.0, graphs=0.0)
+    pace = pacing.Pace(step=10.0, epoch=0.0, masked=0.0, scored=0.0, graphs=0.0)
     with monkeypatch.context() as patched:
         patched.setattr(pacing, "measure", lambda *measured: pace)
         assert train("--run", "fitted", "--epochs", "1", "--minutes", "1") == 0

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from segmentation.files.pairing import Pairing, pair
+from segmentation.files.pairing import Pairing, find_shift, pair
 
 
 def check(images, labels, rule):
@@ -240,3 +240,17 @@ def test_right_pairs_come_out_where_some_are_missing(cores, prefix, suffix, othe
     paired = pair([core + suffix for core in cores], [prefix + core + other for core in cores if core in labelled])
     assert paired.labels == {core + suffix: prefix + core + other for core in cores if core in labelled}
     assert paired.unlabelled == [core + suffix for core in cores if core not in labelled]
+
+
+def test_folders_of_one_side_may_be_the_beginnings_of_names_on_the_other():
+    images = [f"p{patient}/{i:03}" for patient in (1, 2) for i in range(3)]
+    rule = "labels are paired with images though folders of one are the beginnings of names of the other"
+    check(images, [stem.replace("/", "_") for stem in images], rule)
+
+
+def test_labels_that_are_numbered_otherwise_are_found():
+    assert find_shift(number("img_{}", range(10)), number("mask_{}", range(1, 11))) == ("img_0", "mask_10")
+    assert find_shift(number("img_{}", (3, 7, 9)), number("Label_{}", (1, 2, 3))) == ("img_7", "Label_1")
+    assert find_shift(number("img_{}", range(10)), number("mask_{}", range(10))) is None
+    assert find_shift(number("img_{}", (4, 6, 8)), number("mask_{}", (4, 6, 9))) is None  # some are missing
+    assert find_shift(number("img_{}", range(10)), number("mask_{}", range(1, 8))) is None

@@ -117,7 +117,8 @@ def survey(folder, keep=False, *, names=PARTS, ignore=None, objects=False, rule=
     folder = Path(folder)
     found = Findings()
     if not folder.is_dir():
-        missing = f"{folder}: no such folder; a dataset is a folder with train/image and train/label in it."
+        lacks = "is a file; unpack it if need be" if folder.is_file() else "no such folder"
+        missing = f"{folder}: {lacks}; a dataset is a folder with train/image and train/label in it."
         return Survey(folder, {name: Part(find_places(folder, name)) for name in PARTS}, problems=(missing,))
     parts = {name: Part(find_places(folder, name)) for name in PARTS}
     _check_folders(folder, parts, found)
@@ -154,8 +155,10 @@ def find_places(folder, name):
 
 def _check_folders(folder, parts, found):
     """Problems with folders of test labels that are named otherwise, and notes on folders that are not read."""
-    for part in ("test", "val"):
+    for part in PARTS:
         inside = folder / part
+        if part == "train" and (inside / "label").is_dir():
+            continue
         for place in sorted(inside.iterdir()) if inside.is_dir() else []:
             name = place.name.lower()
             if place.is_dir() and name != "label" and name.rstrip("s") in LABELS:
@@ -400,13 +403,20 @@ def _find_classes(folder, parts, described, ignore, objects, found):
             kept.append((None, text) if text.startswith(tuple(map(str, contents))) else (place, text))
     if finding.classes is None:
         return None
-    counted = [classes.count_classes(content, finding.classes) for content in contents.values()]
-    pixels = tuple(np.sum([page for pages in counted for page in pages], axis=0).tolist())
+    counted = {file: classes.count_classes(content, finding.classes) for file, content in contents.items()}
+    pixels = tuple(np.sum([page for pages in counted.values() for page in pages], axis=0).tolist())
+    if len(pixels) == 2:
+        totals = {file: np.sum(pages, axis=0) for file, pages in counted.items()}
+        shares = {file: total[1] / total.sum() for file, total in totals.items() if total.sum()}
+        found.warnings += [(place, text) for text in meanings.find_turned(shares)]
     missing = [name for name, count in zip(finding.classes.names, pixels, strict=True) if not count]
     if missing and described.values:
         text = f"names what no label holds and cannot be learned: {', '.join(missing)}."
         found.warnings.append((described.file, text))
-    for file, facts in ((file, parts["test"].facts[file]) for file in parts["test"].labels.values()):
+    tested = {file: parts["test"].facts[file] for file in parts["test"].labels.values()}
+    seen = {file: facts.content for file, facts in tested.items() if facts}
+    found.problems += meanings.find_lone(contents | seen, finding.classes)
+    for file, facts in tested.items():
         unknown = meanings.find_unknown(facts.content, finding.classes) if facts else []
         if unknown and blur.find_ends(facts.content, facts.content.in_colour):
             text = f"is a mask that JPEG or smoothing has blurred, of another range than the labels of {place}"

@@ -17,6 +17,7 @@ CORE, SOLID = 3, 9  # sides of squares in pixels, that only more than a seam, or
 NEAR = 8  # the share of its range, 1/8, by which a value may differ from another that it was before JPEG or smoothing
 MOST_PIXELS = 2**20  # that the shapes of a label are looked at in
 READINGS = ("values", "greys", "colours")
+JPEG = (".jpg", ".jpeg")
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,8 @@ def read_label(file):
     """
     raster = images.read_raster(file)
     pages, palette, notes = raster.pages, {}, raster.notes
+    if images.find_suffix(file) in JPEG and pages.min() == pages.max():  # all black is 1 at some qualities
+        pages = np.where(pages == 1, 0, np.where(pages == 254, 255, pages)).astype(pages.dtype)
     if raster.planes:
         pages = np.moveaxis(pages, -1, 1).reshape(-1, *pages.shape[1:3])
         notes = tuple(note.replace("read as channels", "read as pages, each a label") for note in notes)

@@ -7,6 +7,7 @@ from __future__ import annotations  # a field has the name of the module of its 
 
 from collections import Counter
 from dataclasses import dataclass, replace
+from statistics import median
 
 from segmentation.files import blur, classes, labels
 
@@ -14,6 +15,7 @@ MOST_CLASSES = 32
 HIGHEST = 65535  # that a mask can hold
 LEAST_SPREAD = 64  # between the values of labels, from which JPEG or smoothing may have made others
 NUMBERED = 8  # labels of one object each, from which on their values may be numbers
+MIRRORED = 0.1  # how far two shares of pixels may be from those of black and white exchanged
 FEWEST = 9  # pixels of a class in all labels together
 WHITE = {1, 255, 65535}  # what programs write for the one class of a mask
 
@@ -117,8 +119,12 @@ def _choose_values(read, values, reading, finding):
         if not smoothed:
             return two
     if smoothed and len(together) <= 2:
-        low, high = blur.find_ends(read[smoothed[0]], in_colour)
-        chosen = two or (sorted(together) if len(together) == 2 else [low if in_colour else 0, high])
+        low, high = ends = blur.find_ends(read[smoothed[0]], in_colour)
+        sharp = len(together) == 2 and (
+            any(len(content.counts) == 2 for content in plain.values())
+            or blur.are_ends(ends, sorted(together), in_colour)
+        )
+        chosen = two or (sorted(together) if sharp else [low if in_colour else 0, high])
         foreign = [
             file for file in smoothed if not blur.are_ends(blur.find_ends(read[file], in_colour), chosen, in_colour)
         ]
@@ -337,6 +343,12 @@ def _look_for_codings(read, everything, name, in_colour, finding):
         elif len(highs) > 1:
             finding.warnings.append(f"{text}: they are learned as classes; write one of them if they mean the same.")
         return
+    if in_colour and len(parts := _part_values(several)) == 2 and len(parts[0]) == len(parts[1]) > 1:
+        one, other = (_list(map(name, sorted(values))) for values in parts)
+        finding.warnings.append(
+            f"some labels hold {one}, others {other}, and none both: they are learned as classes; write the same "
+            "colours if they mean the same."
+        )
     kinds = sorted({tuple(sorted(values)) for values in several})
     if not in_colour and len(kinds) == 2 and len(kinds[0]) == len(kinds[1]) > 2:
         one, other = kinds
@@ -346,6 +358,15 @@ def _look_for_codings(read, everything, name, in_colour, finding):
                 f"some labels hold {', '.join(map(name, one))} and others {', '.join(map(name, other))}, as if they "
                 "were counted otherwise; name the values in dataset.json if all are classes, or else write the same."
             )
+
+
+def _part_values(several):
+    """The values of labels, but for those that all hold, in sets of which no label holds more than one."""
+    shared, parts = frozenset.intersection(*several) if several else frozenset(), []
+    for values in [set(values - shared) for values in several if values - shared]:
+        joined = [part for part in parts if part & values]
+        parts = [part for part in parts if part not in joined] + [values.union(*joined)]
+    return parts
 
 
 def _look_for_blur(read, everything, name, in_colour, finding):
@@ -383,6 +404,53 @@ def _look_for_blur(read, everything, name, in_colour, finding):
             f"values lie in groups ({named}), as JPEG or smoothing leaves classes, and as objects of several kinds are "
             f"numbered; {fix}, or train with --objects."
         )
+
+
+def find_turned(shares):
+    """A warning where some labels look like the others with black and white exchanged: list of str, one or none.
+
+    Parameters
+    ----------
+    shares : dict of path to float
+        What share of each label the higher of two classes has.
+    """
+    few = {file: share for file, share in shares.items() if share < 0.4}
+    most = {file: share for file, share in shares.items() if share > 0.6}
+    if min(len(few), len(most)) < 2 or len(few) + len(most) < len(shares):
+        return []
+    low, high = median(few.values()), median(most.values())
+    if abs(low + high - 1) > MIRRORED:
+        return []
+    one, other = (f"{len(part)}, such as {next(iter(part))}" for part in (few, most))
+    text = "as if some were drawn black on white and others white on black; write all of them alike"
+    return [f"the higher value has {low:.0%} of the pixels in {one}, and {high:.0%} in {other}, {text}."]
+
+
+def find_lone(contents, known):
+    """Problems with labels that hold 1 alone, which beside 0 and 255 may be all of an image, or nothing in it.
+
+    Parameters
+    ----------
+    contents : dict of path to labels.Content
+    known : classes.Classes
+        As found from them.
+
+    Returns
+    -------
+    list of (path, str)
+        The first one, with a sentence; none where others hold 0 and 1, which say what 1 is.
+    """
+    held = {
+        file: {labels.translate(value, content.palette, known.reading) for value in content.counts} - {known.ignore}
+        for file, content in contents.items()
+    }
+    lone = [file for file, values in held.items() if values == {1}]
+    low, high = known.values[0], known.values[-1]
+    if known.objects or len(known.values) > 2 or low != 0 or high < LEAST_SPREAD or not lone or {0, 1} in held.values():
+        return []
+    more = f", as {len(lone)} labels do" if len(lone) > 1 else ""
+    text = f"where others hold 0 and {high}: whether it is white everywhere, or nowhere, cannot be known"
+    return [(lone[0], f"holds 1 alone{more}, {text}; write {high} or 0.")]
 
 
 def may_number_objects(contents):

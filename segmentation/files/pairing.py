@@ -112,6 +112,33 @@ def pair(image_stems, label_stems):
     return _finish(_add_equal(best, images, labels), images, labels)
 
 
+def find_shift(image_stems, label_stems):
+    """Whether labels are numbered otherwise than their images: from 1 where these are from 0, or by their order.
+
+    Parameters
+    ----------
+    image_stems, label_stems : iterables of str
+
+    Returns
+    -------
+    tuple of str, or None
+        An image and a label whose numbers the other side does not have, where as many of either are numbered, by the
+        last numbers of their names, and one side counts from 0 or 1.
+    """
+    sides = []
+    for stems in (image_stems, label_stems):
+        numbers = [(re.findall(r"\d+", stem.rpartition("/")[2]) or [None])[-1] for stem in stems]
+        if None in numbers or len({int(number) for number in numbers}) < len(numbers):
+            return None
+        sides.append({int(number): stem for number, stem in zip(numbers, stems, strict=True)})
+    images, labels = sides
+    counted = any(sorted(side) in [list(range(start, start + len(side))) for start in (0, 1)] for side in sides)
+    alone = [side.keys() - other.keys() for side, other in ((images, labels), (labels, images))]
+    if len(images) != len(labels) or len(images) < 2 or not counted or not all(alone):
+        return None
+    return images[min(alone[0])], labels[min(alone[1])]
+
+
 def _add_equal(reading, images, labels):
     """A reading with those that it leaves over, and that have one name, paired too."""
     left = (set(images) - reading.pairs.keys()) & (set(labels) - set(reading.pairs.values()))
@@ -164,6 +191,10 @@ def _list_forms(images, labels):
         if both not in seen and all(len(set(form.values())) == len(form) for form in both):
             yield difference, *both
         seen.append(both)
+    in_folders = [any("/" in stem for stem in stems) for stems in (images, labels)]
+    both = [{stem: _fold(stem).replace("/", "_") for stem in stems} for stems in (images, labels)]
+    if in_folders[0] != in_folders[1] and all(len(set(form.values())) == len(form) for form in both):
+        yield "folders of one are the beginnings of names of the other", *both
 
 
 def _compose(stem):

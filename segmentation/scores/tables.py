@@ -138,7 +138,7 @@ def score_folder(mask_folder, label_folder, known):
     ValueError
         If a label has no mask, or one of another size, or a file cannot be read.
     """
-    files, label_files = find_masks(mask_folder, label_folder)
+    files, label_files, _ = find_masks(mask_folder, label_folder)
     if known.parted is None:
         some = list(label_files.values())[:: max(1, len(label_files) // classes.LOOKED_AT)]
         pages = [page for file in some for page in classes.classify(labels.read_label(file), known)]
@@ -168,7 +168,7 @@ def read_sections(files, label_files, known):
         If a mask has another size or number of pages than its label, or a file cannot be read.
     """
     for stem, file in label_files.items():
-        label, mask = classes.classify(labels.read_label(file), known), read_mask(files[stem], known)
+        label, mask = classes.classify(labels.read_label(file), known), read_mask(files[stem], known, files.values())
         if len(mask) != len(label):
             raise ValueError(f"{files[stem]}: has {len(mask)} pages, its label {file} has {len(label)}.")
         if mask.shape != label.shape:
@@ -180,18 +180,22 @@ def read_sections(files, label_files, known):
 def read_objects(files, label_files, known):
     """Read the objects of labels and masks of two classes section by section; yields pairs as for `objects.compare`.
 
-    Parameters as for `read_sections`. Labels that number their objects keep their numbers. Where nothing is labelled
-    there are no objects in the mask either.
+    Parameters as for `read_sections`. Labels and masks that number their objects keep their numbers. Where nothing is
+    labelled there are no objects in the mask either.
     """
     (kind,) = classes.find_kinds(known.names)
     numbers = {}
     for name, (label, mask) in read_sections(files, label_files, known):
-        objects, stem = label == kind, name if name in label_files else name.rsplit(" page ", 1)[0]
+        objects, found, counted = label == kind, mask == kind, classes.known(label)
+        stem = name if name in label_files else name.rsplit(" page ", 1)[0]
         if known.objects:
             if stem not in numbers:
-                numbers = {stem: iter(labels.read_label(label_files[stem]).numbers)}
-            objects = np.where(classes.known(label), next(numbers[stem]), 0)
-        yield objects, (mask == kind) & classes.known(label)
+                labelled, predicted = labels.read_label(label_files[stem]), labels.read_label(files[stem])
+                numbered = _numbers_objects(predicted, known)
+                numbers = {stem: (iter(labelled.numbers), iter(predicted.numbers) if numbered else None)}
+            true, own = numbers[stem]
+            objects, found = next(true), next(own) if own else found
+        yield np.where(counted, objects, False), np.where(counted, found, False)  # of their own types
 
 
 def find_classes(label_files, mask_files, folder, ignore=None, objects=False):
@@ -272,7 +276,10 @@ def _place(text, folder):
 
 
 def find_masks(mask_folder, label_folder):
-    """The masks and the labels of two folders: dicts of label stem to Path; ValueError if a label has no mask."""
+    """The masks and the labels of two folders: dicts of label stem to Path; ValueError if a label has no mask.
+
+    A list of masks without a label comes third.
+    """
     label_files = folders.find_images(label_folder, masks=True)
     if not label_files:
         raise ValueError(f"{label_folder}: no labels in this folder.")
@@ -285,15 +292,22 @@ def find_masks(mask_folder, label_folder):
     paired = pairing.pair(list(masks), list(label_files))
     if paired.orphans:
         stem = paired.orphans[0]
-        raise ValueError(f"{mask_folder}: no mask {stem}{folders.PREDICTED}.png for the label {label_files[stem]}.")
+        name = f"{stem}{folders.PREDICTED}.png"
+        if masks and not written:
+            name = f"such as {next(iter(masks.values())).name}"
+        raise ValueError(f"{mask_folder}: no mask {name} for the label {label_files[stem]}.")
     files = {label_stem: masks[stem] for stem, label_stem in paired.labels.items()}
-    return files, {stem: label_files[stem] for stem in label_files if stem in files}
+    left_out = [masks[stem] for stem in paired.unlabelled]
+    return files, {stem: label_files[stem] for stem in label_files if stem in files}, left_out
 
 
-def read_mask(file, known):
+def read_mask(file, known, others=()):
     """Read a mask as classes: array (pages, height, width) as from `classes.classify`.
 
-    Of two classes by the values of the labels if it holds no others, or else by its own two.
+    Of two classes by the values of the labels if it holds no others, or else by its own two; a mask of one value by the
+    two that the `others`, its file among them, hold together.
+
+    Where labels number their objects a mask may, too.
 
     Raises
     ------
@@ -301,14 +315,31 @@ def read_mask(file, known):
         If a mask of two classes holds more values.
     """
     mask = labels.read_label(Path(file))
-    if len(known.values) > 2:
+    if len(known.values) > 2 or _numbers_objects(mask, known):
         return classes.classify(mask, replace(known, ignore=None))
     two = replace(known, ignore=None, objects=False)
-    if not set(np.unique(labels.translate_label(mask, known.reading)).tolist()) <= set(known.values):
+    held = _list_values(mask, known.reading)
+    if not held <= set(known.values):
         two = replace(two, values=(0, 255), reading="greys")
+        if len(held) == 1 and others:
+            together = set().union(*(_list_values(labels.read_label(Path(other)), "greys") for other in others))
+            two = replace(two, values=tuple(sorted(together))) if len(together) == 2 else two
     if unknown := meanings.find_unknown(labels.survey(mask), two, mask=True):
         raise ValueError(f"{file}: holds {len(unknown)} more values than the two of a mask; write it in 0 and 255.")
     return classes.classify(mask, two)
+
+
+def _numbers_objects(mask, known):
+    """Whether a mask numbers its objects, as its label does, rather than parts inside and outside."""
+    two = replace(known, values=(0, 255), ignore=None, objects=False)
+    return (
+        known.objects and mask.numbers.min() == 0 and bool(meanings.find_unknown(labels.survey(mask), two, mask=True))
+    )
+
+
+def _list_values(label, reading):
+    """What a label holds, read in one of `labels.READINGS`: set of int."""
+    return set(np.unique(labels.translate_label(label, reading)).tolist())
 
 
 def format_table(rows):

@@ -8,6 +8,7 @@ from segmentation.files import blur, classes, description, images, labels, meani
 from segmentation.sources import annotations
 
 VOID = 255
+ALIKE = 4  # labels that are compared
 
 
 def read_white(file):
@@ -18,6 +19,8 @@ def read_white(file):
         values, half = labels.translate_label(label, "colours") >> 24, 3 * 127  # the sum of red, green and blue
     if images.find_suffix(file) not in (".jpg", ".jpeg") and len(np.unique(values)) <= 2:
         half = values.min() if values.min() < values.max() else 0
+        if np.all(values == 1):
+            raise ValueError(f"{file}: holds 1 alone: all of it may be white, or nothing; write 255 or 0.")
     return np.uint8(values > half) * np.uint8(255)
 
 
@@ -115,6 +118,15 @@ def _spread(grey):
 def _to_grey(value):
     """The grey value that a colour such as "#404040" has; any other as it is."""
     return int(value[1:3], 16) if isinstance(value, str) and value[1:3] == value[3:5] == value[5:] else value
+
+
+def are_alike(files):
+    """Whether the first ones of three labels or more show nearly the same, and much, as a camera's field of view is."""
+    shown = [label.numbers > label.numbers.min() for label in map(labels.read_label, files[:ALIKE])]
+    if len(shown) < 3 or len({one.shape for one in shown}) > 1:
+        return False
+    both = np.logical_and.reduce(shown).sum()
+    return both > 0.2 * shown[0].size and both > 0.9 * np.logical_or.reduce(shown).sum()
 
 
 def numbers_objects(files):

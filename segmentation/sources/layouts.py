@@ -7,6 +7,8 @@ from pathlib import Path
 from segmentation.files import folders, pairing
 from segmentation.sources import listing
 
+NAMED = 3  # files that are left out like the first one, of many
+
 
 @dataclass(frozen=True)
 class Pair:
@@ -56,6 +58,10 @@ class Layout:
             for files, masks in ((image_files, False), (label_files, True))
         )
         paired = pairing.pair(image_files, label_files)
+        if paired.unlabelled and paired.orphans and (shifted := pairing.find_shift(image_files, label_files)):
+            image, label = image_files[shifted[0]], label_files[shifted[1]]
+            text = "are numbered otherwise, so that which belong together cannot be known"
+            raise ValueError(f"{image} and {label.name}: images and labels {text}; give both the same numbers.")
         if paired.rule:
             self.rules.append(f"{part}: {paired.rule}.")
         parts, unlabelled = listing.name_parts(image_files) if parted else {}, []
@@ -75,8 +81,10 @@ class Layout:
         files = list(files)
         self.named.update(file for file in files if isinstance(file, Path))
         if files:
-            more = f", as {len(files) - 1} more like it" if len(files) > 1 else ""
-            self.rules.append(f"{files[0]} {reason} and is left out{more}.")
+            names = [getattr(file, "name", file) for file in files[1 : 1 + NAMED]]
+            more = f" and {len(files) - 1 - NAMED} more" if len(files) > 1 + NAMED else ""
+            others = f", as {', '.join(names)}{more}" if names else ""
+            self.rules.append(f"{files[0]} {reason} and is left out{others}.")
 
     def list_unread(self, folder):
         """The images in a folder that are in no pair, and of which no rule tells why: list of Path, in order."""

@@ -1,18 +1,27 @@
 """Layouts as anybody has them: two folders, two kinds of files, a suffix; and that of this repository."""
 
 import functools
+import itertools
 import re
 from pathlib import Path
 
 from segmentation.files import description, images
 from segmentation.sources import annotations, contents, layouts, listing
 
-IMAGES = ("images", "image", "imgs", "img", "input", "inputs", "original", "originals", "raw", "photos")
-LABELS = (
-    *("masks", "mask", "labels", "label", "lab", "annotations", "gt", "groundtruth", "segmentations", "targets"),
-    *("manual", "manual1", "1stmanual", "2ndmanual", "annot"),
+IMAGES = (
+    *("images", "image", "imgs", "img", "input", "inputs", "original", "originals", "raw", "rawimages", "photos"),
+    *("imagespng", "imagesjpg", "imagestif", "2dimages", "frames", "pictures"),
 )
-SUFFIXES = ("_mask", "_masks", "_label", "_labels", "_seg", "_segmentation", "_gt", "_manual", "_anno")
+LABELS = (
+    *("masks", "mask", "labels", "label", "lab", "annotations", "annotation", "gt", "gts", "groundtruth"),
+    *("groundtruths", "gtruth", "segmentations", "segmentation", "targets", "target", "maskspng", "labelspng"),
+    *("2dmasks", "binarymasks", "manual", "manual1", "1stmanual", "2ndmanual", "annot"),
+)
+SUFFIXES = (  # words at the end of a label's name, after _ or -
+    *("mask", "masks", "label", "labels", "labelled", "labeled", "seg", "segmentation", "Simple Segmentation"),
+    *("gt", "manual", "anno", "annotation", "annotations"),
+)
+OF_IMAGES = ("_sat", "_rgb", "_image", "_img")  # what may stand in an image's name where its label has such a word
 FEWEST_IMAGES = 4  # with as many masks each, that can be no chance
 
 
@@ -73,7 +82,16 @@ def find_folders(folder):
         if not _add_objects(layout, part, found, masks):
             layout.add(part, found, masks, parted=part == "train" and undivided)
     named = {place for both in pairs.values() for place in both if place}
-    layout.leave_out([place for place in inside if place not in named and not _holds(place, named)], "is not known")
+    others = [place for place in inside if place not in named and not _holds(place, named)]
+    for _, masks in pairs.values():
+        truth = list(listing.list_files(listing.enter(masks), masks=True).values())
+        if contents.are_alike(truth):
+            text = f"{masks}: holds nearly the same in all images, as a field of view is"
+            if found := [place.name for place in others if listing.holds_images(place)]:
+                other = " or ".join(found)
+                raise ValueError(f"{text}; if labels are in {other}, call that labels, and move {masks.name} away.")
+            layout.rules.append(f"{text}: look whether these are labels.")
+    layout.leave_out(others, "is not known")
     return layout
 
 
@@ -108,19 +126,24 @@ def _holds(place, named):
 
 def find_same_names(folder):
     """Images and labels of one name in one folder, or its sub-folders: a.jpg and a.png (Crack500, magnetic tiles)."""
-    place = listing.enter(folder)
-    photos, masks = {}, {}
+    place, kinds = listing.enter(folder), {}
     for file in listing.walk(place):
-        of_kind = {".jpg": photos, ".jpeg": photos, ".png": masks}.get(images.find_suffix(file))
-        if of_kind is None:
-            return None
-        of_kind[file.relative_to(place).with_suffix("").as_posix()] = file
-    if not masks or not masks.keys() <= photos.keys() or not contents.hold_few_values(masks.values()):
+        suffix = images.find_suffix(file).replace(".jpeg", ".jpg").replace(".tiff", ".tif")
+        kinds.setdefault(suffix, {})[file.relative_to(place).with_suffix("").as_posix()] = file
+    if len(kinds) != 2:
         return None
-    layout = layouts.Layout("images and labels of one name")
-    layout.rules.append("Images are JPEG, their labels PNG.")
-    layout.add("train", photos, masks, parted=True)
-    return layout
+    for suffix, other in itertools.permutations(sorted(kinds, key=lambda kind: kind != ".png")):
+        masks, photos = kinds[suffix], kinds[other]
+        plain = suffix == ".png" and other == ".jpg"  # of which JPEG is never the label
+        if not masks.keys() <= photos.keys() or not contents.hold_few_values(masks.values()):
+            continue
+        if not plain and contents.hold_few_values(photos.values()):
+            continue
+        layout = layouts.Layout("images and labels of one name")
+        layout.rules.append(f"Images are {other}, their labels {suffix}.")
+        layout.add("train", photos, masks, parted=True)
+        return layout
+    return None
 
 
 def find_suffixes(folder):
@@ -129,23 +152,28 @@ def find_suffixes(folder):
     if any(stem.startswith("kaggle_3m/") for stem in files):  # of which Kaggle's archive holds a copy
         copies = [stem for stem in files if stem.startswith("lgg-mri-segmentation/")]
     copied = [files.pop(stem) for stem in copies]
-    for stem in [stem for stem in files if stem.endswith("_sat")]:  # as DeepGlobe's images are called
-        if f"{stem[:-4]}_mask" in files and f"{stem}_mask" not in files:
-            files[stem[:-4]] = files.pop(stem)
-    for suffix in SUFFIXES:
-        masks = {}
-        for stem, file in files.items():
-            matched = re.fullmatch(rf"(.*){suffix}(_\d+)?", stem, re.IGNORECASE)
-            if matched and matched[1] in files:
-                masks.setdefault(matched[1], []).append(file)
-        if not masks:
-            continue
-        if own := [file for found in masks.values() for file in found if contents.is_cellposes(file)]:
-            raise ValueError(f"{own[0]}: is Cellpose's own file; save its masks as PNG or TIFF there, and name these.")
+    files = _shorten(files)
+    kinds = {suffix: found for suffix in SUFFIXES if (found := _find_masks(files, suffix))}
+    cellposes = {
+        suffix: file
+        for suffix, masks in kinds.items()
+        for found in masks.values()
+        for file in found
+        if contents.is_cellposes(file)
+    }
+    if cellposes.keys() == kinds.keys() and cellposes:
+        file = next(iter(cellposes.values()))
+        raise ValueError(f"{file}: is Cellpose's own file; save its masks as PNG or TIFF there, and name these.")
+    kinds = {suffix: masks for suffix, masks in kinds.items() if suffix not in cellposes}
+    for (_, one), (_, other) in itertools.combinations(kinds.items(), 2):
+        for stem in filter(other.__contains__, one):
+            names = f"{one[stem][0]} and {other[stem][0].name}"
+            raise ValueError(f"{names}: either may be the label of {files[stem].name}; move one kind elsewhere.")
+    for suffix, masks in kinds.items():
         layout = layouts.Layout("images and labels in one folder")
-        layout.rules.append(f"Labels have the suffix {suffix}.")
+        layout.rules.append(f"Labels have the suffix {next(iter(masks.values()))[0].stem[-len(suffix) - 1 :]}.")
         first = [found[0] for found in masks.values()]
-        read = contents.read_objects if suffix in ("_masks", "_anno") and contents.numbers_objects(first) else None
+        read = contents.read_objects if suffix in ("masks", "anno") and contents.numbers_objects(first) else None
         if read:
             layout.labels = {"background": 0, "object": 255}
             layout.rules.append("Labels number objects: they become inside, with a border where they touch.")
@@ -170,6 +198,34 @@ def find_suffixes(folder):
         layout.add("train", rest, truth, read, parted=True)
         return layout
     return None
+
+
+def _shorten(files):
+    """Files by stem without what stands where their labels have a word, as plant1_rgb has beside plant1_label."""
+    plain = {stem.removesuffix(".ome"): file for stem, file in files.items()}
+    files = plain if len(plain) == len(files) else files
+    for stem in list(files):
+        for ending in OF_IMAGES:
+            core = stem.removesuffix(ending)
+            if core != stem and core not in files and _name_labels(core, files) and not _name_labels(stem, files):
+                files[core] = files.pop(stem)
+                break
+    return files
+
+
+def _name_labels(stem, files):
+    """Whether there is a file that has a stem and such a word."""
+    return any(f"{stem}{mark}{suffix}" in files for suffix in SUFFIXES for mark in "_-")
+
+
+def _find_masks(files, suffix):
+    """The files whose names are that of another and a word, as a_mask, and a_mask_1, is of a: dict of stem to list."""
+    masks = {}
+    for stem, file in files.items():
+        matched = re.fullmatch(rf"(.*)[_-]{suffix}(_\d+)?", stem, re.IGNORECASE)
+        if matched and matched[1] in files:
+            masks.setdefault(matched[1], []).append(file)
+    return masks
 
 
 def _begins_as(stem, others):

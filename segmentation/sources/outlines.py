@@ -2,6 +2,7 @@
 
 import functools
 import re
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -99,6 +100,29 @@ def _number_names(layout, names):
     return values | dict.fromkeys(ground, 0)
 
 
+def _find_painted(layout, described, names):
+    """The classes most of whose annotations are crowds: there a program marks so what was painted, not outlined.
+
+    The crowds of others are not labelled.
+    """
+    counts = {True: Counter(), False: Counter()}
+    for file, said in described.items():
+        for one in said["annotations"]:
+            counts[bool(one.get("iscrowd"))][names[file][one["category_id"]]] += 1
+    crowds, others = counts[True], counts[False]
+    painted = {name for name in crowds if crowds[name] > others[name]}
+    if painted:
+        text = f"{', '.join(sorted(painted))}: most are marked as crowds, as programs mark what is painted"
+        layout.rules.append(f"{text}; they are read as objects.")
+    if left := sum(crowds[name] for name in crowds.keys() - painted):
+        layout.labels["ignore"] = _choose_void(layout.labels)
+        value = layout.labels["ignore"]
+        layout.rules.append(
+            f"Crowds become {value}, which is not labelled: {left} of {crowds.total() + others.total()}."
+        )
+    return painted
+
+
 def _choose_void(named):
     """The value of what is not labelled: 128 beside 0 and 255, or else 255."""
     return contents.VOID if len(named) > 2 else 128
@@ -124,9 +148,7 @@ def find_coco(folder):
         names[file] = {one["id"]: one["name"] for one in said["categories"]}
         used += [names[file][number] for number in sorted({one["category_id"] for one in said["annotations"]}, key=str)]
     values = _number_names(layout, list(dict.fromkeys(used)))
-    if any(one.get("iscrowd") for said in described.values() for one in said["annotations"]):
-        layout.labels["ignore"] = _choose_void(layout.labels)
-        layout.rules.append(f"Crowds become {layout.labels['ignore']}, which is not labelled.")
+    painted = _find_painted(layout, described, names)
     found, parts = {}, {}
     for file in listing.walk(folder):
         found.setdefault(file.name.lower(), []).append(file)
@@ -141,7 +163,9 @@ def find_coco(folder):
         drawn = {}
         for number, found_there in shapes.items():
             for one in found_there:
-                value = layout.labels["ignore"] if one.get("iscrowd") else values[names[file][one["category_id"]]]
+                name = names[file][one["category_id"]]
+                crowd = one.get("iscrowd") and name not in painted
+                value = layout.labels["ignore"] if crowd else values[name]
                 drawn.setdefault(number, []).append((value, one["segmentation"]))
         for one in said["images"]:
             if str(one["id"]) in without:

@@ -3,12 +3,13 @@
 import re
 import shlex
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 from segmentation.files import images
 from segmentation.sources import annotations, contents, known, listing, ordinary
 
-LISTS = ("train.txt", "val.txt", "valid.txt", "test.txt", "trainval.txt", "codes.txt")
+LISTS = ("trainval.txt", "codes.txt")  # beside those of parts
 TABLES = ("class_dict.csv", "_classes.csv")
 VOID_NAMES = "void|unlabell?ed|unknown|ignored?"
 OTHERS = {  # what may hold labels, or images, and what to do
@@ -29,6 +30,8 @@ def find_layout(folder):
         If it is none that is known, or could be read in several ways: what was found, and what is missing.
     """
     folder = Path(folder)
+    if folder.is_file():
+        raise ValueError(f"{folder}: is a file; name the folder that images and labels are in, unpacked if need be.")
     if not folder.is_dir():
         raise ValueError(f"{folder}: no such folder.")
     place, lacking = folder, None
@@ -36,7 +39,7 @@ def find_layout(folder):
         for look in known.LAYOUTS:
             layout = look(place)
             if layout and layout.can_be_trained_on():
-                lists = [file for name in LISTS if (file := place / name).is_file()]
+                lists = _part_by_lists(layout, place)
                 lists += [] if layout.labels else _name_classes(layout, place)
                 layout.leave_out([*lists, *layout.list_unread(place)], "is not read")
                 return layout
@@ -49,6 +52,25 @@ def find_layout(folder):
         found = " ".join([f"{lacking.pairs[0].image} is an image of {lacking.pairs[0].part}/.", *lacking.rules])
         raise ValueError(f"{folder}: could be {lacking.name}, but there is no image to train on with a label. {found}")
     raise ValueError(_describe_unknown(folder))
+
+
+def _part_by_lists(layout, folder):
+    """Take from lists such as test.txt which part an image is of, if nothing else has told it; the lists not taken."""
+    files = [file for place in (folder, *listing.list_folders(folder)) for file in sorted(place.glob("*.txt"))]
+    named = {file: part for file in files if (part := listing.find_part(file.stem))}
+    others = [file for file in files if file.name in LISTS and file not in named]
+    if {pair.part for pair in layout.pairs} != {"train"} or {*named.values()} < {"train", "test"}:
+        return [*named, *others]
+    parts = {}
+    for file, part in named.items():
+        for line in listing.read_lines(file):
+            parts.setdefault(Path(line.split()[0].replace("\\", "/")).stem, set()).add(part)
+    stems = [Path(pair.stem).name for pair in layout.pairs]
+    if len({*stems}) < len(stems) or any(len(parts.get(stem, ())) != 1 for stem in stems):
+        return [*named, *others]
+    layout.pairs = [replace(pair, part=min(parts[stem])) for pair, stem in zip(layout.pairs, stems, strict=True)]
+    layout.rules.append(f"What is in train, val and test is told by {', '.join(file.name for file in named)}.")
+    return others
 
 
 def _name_classes(layout, folder):
@@ -100,7 +122,7 @@ def _describe_unknown(folder):
     found = [f"{count} files {suffix}" for suffix, count in counts.most_common(5)] or ["no files"]
     names = [place.name for place in inside]
     found += [f"folders {', '.join(names[:5])}{' and more' * (len(names) > 5)}"] if names else []
-    missing = "which of them are labels cannot be told from their names"
+    missing = "which of them are labels cannot be told from their names; call the folders images and masks"
     pictures, truths = (listing.find_folder(folder, kinds) for kinds in (ordinary.IMAGES, ordinary.LABELS))
     if pictures and truths and listing.holds_images(pictures):
         missing = f"there is no image in {truths.name} ({', '.join(images.READERS)})"
