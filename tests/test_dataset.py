@@ -148,7 +148,7 @@ def break_count(train):
     for part in ("image", "label"):
         for name in ("s2", "s3", "s4", "s10", "s12"):
             (train / part / f"{name}.png").unlink()
-    return r"train/image: 1 images cannot be split"
+    return r"train/image: one image cannot be split"
 
 
 @pytest.mark.parametrize("breaking", [f for name, f in sorted(globals().items()) if name.startswith("break_")])

@@ -19,7 +19,7 @@ from segmentation.training import refusals, runs
 jax = pytest.importorskip("jax", reason="JAX is not installed")
 
 SMALL = ["--steps-per-epoch", "3", "--crop", "32", "--width", "4", "--depth", "1", "--batch-size", "6"]
-EPOCHS = 10  # of the run that is disturbed: enough for it to be still under way
+EPOCHS = 6  # of the run that is disturbed: enough for it to be still under way
 
 
 def start(run, cells, process=0, processes=1, port=0, devices=1, epochs=2, options=()):
@@ -145,6 +145,14 @@ def test_precision_is_left_as_it_was():
     assert keras.config.dtype_policy().name == before
     with devices.precision(mixed=False):
         assert keras.layers.Dense(1).compute_dtype == "float32"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def compiled(tmp_path_factory):
+    """What one process has compiled is read by the next ones, which would take as long."""
+    kept = {"JAX_COMPILATION_CACHE_DIR": str(tmp_path_factory.mktemp("compiled"))}
+    with devices.environment(**kept, JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS="0"):
+        yield
 
 
 @pytest.fixture(scope="module")

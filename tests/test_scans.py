@@ -103,7 +103,7 @@ def test_nifti_times_are_read_one_after_another(tmp_path):
     pages, notes = scans.read_nifti(write_nifti(tmp_path / "a.nii", array))
     assert pages.shape == (6, 4, 5)
     assert np.array_equal(pages[1 * 3 + 2], array[:, :, 2, 1].T)
-    assert notes == ("read as 6 pages, one after another: 2 times, each of 3 slices.",)
+    assert notes == ("read as 6 pages, one after another: 2 times, each of 3 slices",)
 
 
 def test_nifti_slope_and_intercept_are_applied(tmp_path):
@@ -116,7 +116,7 @@ def test_nifti_slope_and_intercept_are_applied(tmp_path):
     assert part[0, 0].tolist() == (array[:, 0, 0] * 0.5 + 3).tolist()
 
 
-@pytest.mark.parametrize(("letters", "notes"), [("RGB", ()), ("RGBA", ("its alpha channel is left out.",))])
+@pytest.mark.parametrize(("letters", "notes"), [("RGB", ()), ("RGBA", ("its alpha channel is left out",))])
 def test_nifti_in_colour(tmp_path, letters, notes):
     array = np.zeros((5, 4, 1), [(letter, "u1") for letter in letters])
     array["R"], array["B"] = 200, numbers(5, 4, 1)
@@ -162,7 +162,7 @@ def test_monochrome1_is_inverted(tmp_path, dtype):
     pages, notes = scans.read_dicom(write_dicom(tmp_path / "a.dcm", stored, "MONOCHROME1", BitsStored=12, HighBit=11))
     assert pages.dtype == dtype
     assert np.array_equal(pages[0], (4095 if dtype is np.uint16 else -1) - stored)
-    assert notes == ("inverted, as a viewer shows it, for in the file high values are dark (MONOCHROME1).",)
+    assert notes == ("inverted, as a viewer shows it, for in the file high values are dark (MONOCHROME1)",)
 
 
 @pytest.mark.parametrize("photometric", ["MONOCHROME2", "MONOCHROME1"])
@@ -255,7 +255,7 @@ def test_dicom_without_pixels_is_refused(tmp_path):
 def test_tiles_of_a_slide_are_noted(tmp_path):
     elements = {"TotalPixelMatrixRows": 4, "TotalPixelMatrixColumns": 10}
     _, notes = scans.read_dicom(write_dicom(tmp_path / "a.dcm", numbers(2, 4, 5), frames=2, **elements))
-    assert notes == ("its pages are tiles of a picture of 4x10 pixels, which is not put together.",)
+    assert notes == ("its pages are tiles of a picture of 4x10 pixels, which is not put together",)
 
 
 def test_too_many_pixels_are_refused_before_they_are_decoded(tmp_path, monkeypatch, stand_in):
@@ -287,7 +287,7 @@ def test_czi_channels_times_and_slices(tmp_path):
     ]
     pages, notes = scans.read_czi(write_czi(tmp_path / "a.czi", planes))
     assert np.array_equal(pages, np.moveaxis(array.reshape(6, 2, 4, 5), 1, -1))
-    assert notes == ("read as 6 pages, one after another: 2 times, each of 3 slices.",)
+    assert notes == ("read as 6 pages, one after another: 2 times, each of 3 slices",)
 
 
 def test_czi_in_colour(tmp_path):
@@ -301,14 +301,14 @@ def test_czi_tiles_are_put_together(tmp_path):
     pages, notes = scans.read_czi(write_czi(tmp_path / "a.czi", planes))
     assert pages.shape == (1, 4, 11)
     assert np.array_equal(pages[0], np.hstack([numbers(4, 5) + 1, np.zeros((4, 1)), numbers(4, 5) + 101]))
-    assert notes == ("its 2 tiles are put together; where there is none it is black.",)
+    assert notes == ("its 2 tiles are put together; where there is none it is black",)
 
 
 def test_czi_scenes_are_pages_if_they_have_one_size(tmp_path):
     scenes = [(numbers(4, 5) + 50 * s, {}, s, (20 * s, 0)) for s in range(2)]
     pages, notes = scans.read_czi(write_czi(tmp_path / "a.czi", scenes))
     assert np.array_equal(pages, [numbers(4, 5), numbers(4, 5) + 50])
-    assert notes == ("read as 2 pages, one after another: 2 scenes.",)
+    assert notes == ("read as 2 pages, one after another: 2 scenes",)
     scenes.append((numbers(6, 5), {}, 2, (40, 0)))
     with pytest.raises(ValueError, match=r"^its 3 scenes differ in size \(4x5, 6x5\); save each as a file of its own$"):
         scans.read_czi(write_czi(tmp_path / "b.czi", scenes))
@@ -325,7 +325,7 @@ def test_nd2_axes_are_taken_by_name(stand_in):
     stand_in({"T": 2, "P": 3, "Z": 4, "C": 2, "Y": 6, "X": 5}, array)
     pages, notes = scans.read_nd2("a.nd2")
     assert np.array_equal(pages, np.moveaxis(array.reshape(24, 2, 6, 5), 1, -1))
-    assert notes == ("read as 24 pages, one after another: 2 times, each of 3 positions, each of 4 slices.",)
+    assert notes == ("read as 24 pages, one after another: 2 times, each of 3 positions, each of 4 slices",)
     stand_in({"Z": 4, "Y": 6, "X": 5}, array[0, 0, :, 0])
     pages, notes = scans.read_nd2("a.nd2")
     assert np.array_equal(pages, array[0, 0, :, 0])

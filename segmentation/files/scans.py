@@ -82,7 +82,7 @@ def read_nifti(file):
     notes = _note_pages({"T": math.prod(shape[3:4]), "Z": math.prod(shape[2:3])})
     if stored.dtype.names:
         if "A" in stored.dtype.names:
-            notes += ("its alpha channel is left out.",)
+            notes += ("its alpha channel is left out",)
         return np.stack([pages[name] for name in "RGB"], axis=-1), notes
     return rescale(pages, image.dataobj.slope, image.dataobj.inter), notes
 
@@ -127,7 +127,7 @@ def read_dicom(file):
         return pixels.apply_color_lut(stored, dataset)[..., :3], notes
     inverted = dataset.PhotometricInterpretation == "MONOCHROME1"
     if inverted:
-        notes += ("inverted, as a viewer shows it, for in the file high values are dark (MONOCHROME1).",)
+        notes += ("inverted, as a viewer shows it, for in the file high values are dark (MONOCHROME1)",)
     if dataset.get("ModalityLUTSequence"):
         values = pixels.apply_modality_lut(stored, dataset)
         return np.iinfo(values.dtype).max - values if inverted else values, notes
@@ -175,7 +175,7 @@ def read_czi(file):
         )
     notes = _note_pages({"S": len(scenes)} | {axis: len(places[axis]) for axis in axes})
     if tiles > 1:
-        notes += (f"its {tiles} tiles are put together; where there is none it is black.",)
+        notes += (f"its {tiles} tiles are put together; where there is none it is black",)
     return _drop_one_channel(pages), notes
 
 
@@ -269,7 +269,7 @@ def _note_tiles(dataset):
     width, height = dataset.get("TotalPixelMatrixColumns", 0), dataset.get("TotalPixelMatrixRows", 0)
     if width <= dataset.Columns and height <= dataset.Rows:
         return ()
-    return (f"its pages are tiles of a picture of {height}x{width} pixels, which is not put together.",)
+    return (f"its pages are tiles of a picture of {height}x{width} pixels, which is not put together",)
 
 
 def _list_blocks(document):
@@ -320,7 +320,7 @@ def _note_pages(sizes):
     if several.keys() <= {"Z"}:
         return ()
     counted = ", each of ".join(f"{size} {AXES.get(axis, f'places along {axis}')}" for axis, size in several.items())
-    return (f"read as {math.prod(several.values())} pages, one after another: {counted}.",)
+    return (f"read as {math.prod(several.values())} pages, one after another: {counted}",)
 
 
 def _check_size(height, width):

@@ -143,7 +143,8 @@ def hold_out(stems, fraction, group_by=None, place="train/image"):
     if group_by is None:
         first = len(stems) - max(1, round(len(stems) * fraction))
         if first < 1:
-            text = f"{len(stems)} images cannot be split with --validation-fraction {fraction}"
+            count = f"{len(stems)} images" if len(stems) > 1 else "one image"
+            text = f"{count} cannot be split with --validation-fraction {fraction}"
             raise ValueError(f"{place}: {text}; at least one has to be trained on and one held out.")
         return list(range(first)), list(range(first, len(stems)))
     groups = {}

@@ -115,7 +115,7 @@ def _describe_unknown(folder):
         for look in known.LAYOUTS:
             layout = look(place)
             if layout and layout.can_be_trained_on():
-                text = f"in it {place} is laid out as {layout.name}; name that, or several to be merged"
+                text = f"in it {shlex.quote(str(place))} is laid out as {layout.name}; name that, or several to merge"
                 return f"{folder}: its layout is not known, but {text}."
     files = [file for file in folder.rglob("*") if file.is_file() and not file.name.startswith(".")]
     counts = Counter(images.find_suffix(file) or "without suffix" for file in files)
