@@ -1056,7 +1056,7 @@ def test_advice_is_a_command_and_does_not_name_what_is_to_be_tested(tmp_path, ca
             save(content, tmp_path / "my set" / part / "a" / kind / "1.png")
             save(content, tmp_path / "my set" / part / "b" / kind / "1.png")
     assert data.main([str(tmp_path / "my set")]) == 2
-    assert f"{tmp_path / 'my set/train/a'} is laid out as" in capsys.readouterr().err
+    assert f"'{tmp_path / 'my set/train/a'}' is laid out as" in capsys.readouterr().err
     tested = tmp_path / "my set" / "test"
     for folder in ("a", "b"):
         (tested / folder).rename(tested.parent / f"{folder} test")
