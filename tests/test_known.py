@@ -1212,7 +1212,7 @@ def test_two_kinds_of_labels_and_a_field_of_view_are_told(tmp_path):
         save(label, tmp_path / f"view/vessels/{i}.png")
     with pytest.raises(ValueError, match=r"0_mask\.png and 0_seg\.png: either may be the label of 0\.tif; move one"):
         recognise.find_layout(tmp_path / "two")
-    with pytest.raises(ValueError, match=r"masks: holds nearly the same in all.*labels are in vessels, call that"):
+    with pytest.raises(ValueError, match=r"masks: holds nearly the same.*labels are in vessels, call that"):
         recognise.find_layout(tmp_path / "view")
 
 

@@ -88,8 +88,9 @@ def find_folders(folder):
         if contents.are_alike(truth):
             text = f"{masks}: holds nearly the same in all images, as a field of view is"
             if found := [place.name for place in others if listing.holds_images(place)]:
-                other = " or ".join(found)
-                raise ValueError(f"{text}; if labels are in {other}, call that labels, and move {masks.name} away.")
+                names = " or ".join(found)
+                fix = f"if labels are in {names}, call that labels, and move {masks.name} away; or else {names}"
+                raise ValueError(f"{text}; {fix}.")
             layout.rules.append(f"{text}: look whether these are labels.")
     layout.leave_out(others, "is not known")
     return layout
