@@ -234,7 +234,7 @@ def draw(rows, colours):
                     curves.setdefault((row["fold"], row["seed"]), []).append((row["minutes"], row[column]))
             for curve in curves.values():
                 axes.plot(*zip(*curve, strict=True), ".-", color=colour, alpha=0.3, linewidth=1)
-            if curves:
+            if len({*map(len, curves.values())}) == 1:
                 axes.plot(*np.mean(list(curves.values()), axis=0).T, "o-", color=colour, linewidth=2.5, label=name)
         axes.set(xlabel="minutes of training", xscale="log")
         axes.set_xticks([0.2, 0.5, 1, 2, 5, 10, 20], [0.2, 0.5, 1, 2, 5, 10, 20])

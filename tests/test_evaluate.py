@@ -4,7 +4,6 @@ import sys
 
 import keras
 import numpy as np
-import pytest
 import tifffile
 from helpers import REPOSITORY, SMALL, draw_discs, run_epochs, save, small_network
 from PIL import Image
@@ -138,13 +137,16 @@ def test_a_mask_of_one_of_the_labels_own_values_means_what_it_does_there(tmp_pat
     assert [line.split()[:2] for line in capsys.readouterr().out.splitlines()][-1] == ["mean", "1.0000"]
 
 
-@pytest.mark.parametrize("values", [(1, 2), (0, 1)])
-def test_a_mask_of_one_value_means_what_it_does_in_other_masks(values, tmp_path, capsys):
+def test_a_mask_of_one_value_means_what_it_does_in_other_masks(tmp_path, capsys):
     for stem, inside in (("a", LABEL), ("b", np.zeros_like(LABEL)), ("c", np.ones_like(LABEL))):
         save(inside, tmp_path / "label" / f"{stem}.png")
-        save(np.uint8(values)[inside * 1], tmp_path / "masks" / f"{stem}.png")
-    assert evaluate.main([str(tmp_path / "masks"), str(tmp_path / "label")]) == 0
+        save(np.uint8(1 + inside), tmp_path / "masks" / f"{stem}.png")
+    command = [str(tmp_path / "masks"), str(tmp_path / "label")]
+    assert evaluate.main(command) == 0
     assert [line.split()[:2] for line in capsys.readouterr().out.splitlines()][-1] == ["mean", "1.0000"]
+    save(np.ones((2, 4), np.uint8), tmp_path / "label" / "b.png")
+    assert evaluate.main(command) == 2
+    assert "b.png: holds 1 alone, where others hold 0 and 255" in capsys.readouterr().err
 
 
 def test_masks_that_number_objects_are_scored_as_labels_that_do(tmp_path, capsys):
@@ -159,6 +161,10 @@ def test_masks_that_number_objects_are_scored_as_labels_that_do(tmp_path, capsys
     out = capsys.readouterr().out
     assert "SEG 1.0000" in out and "IoU 0.9       1.0000  1.0000  1.0000       1.0000" in out
     assert "7.tif: without a label, not scored." in out
+    border = np.where(numbers > 0, 1, 0) + (np.roll(numbers, 1, 0) != numbers)  # which is no object
+    tifffile.imwrite(tmp_path / "masks" / "1.tif", np.uint8(border))
+    assert evaluate.main([str(tmp_path / "masks"), str(tmp_path / "label"), "--objects"]) == 2
+    assert "1.tif: holds 3 more values than the two of a mask" in capsys.readouterr().err
     (tmp_path / "masks" / "1.tif").unlink()
     assert evaluate.main([str(tmp_path / "masks"), str(tmp_path / "label"), "--objects"]) == 2
     assert "no mask such as 0.tif for the label" in capsys.readouterr().err

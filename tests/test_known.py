@@ -377,7 +377,7 @@ def test_outlines_of_labelme(tmp_path):
     label = read_labels(found)["field1"][0]
     np.testing.assert_array_equal(label == 2, WHITE)
     assert np.argwhere(label == 1).min(axis=0).tolist() == [22, 2] and np.count_nonzero(label == 1) == 56
-    assert "field0.json: a linestrip has no area and is left out, as " in text
+    assert "field0.json: a linestrip has no area and is left out, like " in text
 
 
 def test_outlines_of_coco(tmp_path):
@@ -912,7 +912,7 @@ def test_images_that_are_not_read_are_named(tmp_path):
         save(image(0), tmp_path / f"images/{part}/{part}.png")
         save(WHITE, tmp_path / f"labels/{part}/{part}.png")
     layout = recognise.find_layout(tmp_path)
-    assert layout.rules == [f"{tmp_path / 'images/extra/extra.png'} is not read and is left out, as extra.png."]
+    assert layout.rules == [f"{tmp_path / 'images/extra/extra.png'} is not read and is left out, like extra/extra.png."]
 
 
 def test_a_table_names_classes_and_what_is_void(tmp_path, capsys):
@@ -1212,7 +1212,7 @@ def test_two_kinds_of_labels_and_a_field_of_view_are_told(tmp_path):
         save(label, tmp_path / f"view/vessels/{i}.png")
     with pytest.raises(ValueError, match=r"0_mask\.png and 0_seg\.png: either may be the label of 0\.tif; move one"):
         recognise.find_layout(tmp_path / "two")
-    with pytest.raises(ValueError, match=r"masks: holds nearly the same.*labels are in vessels, call that"):
+    with pytest.raises(ValueError, match=r"masks: holds nearly the same.*call that labels,.*if masks is right, move"):
         recognise.find_layout(tmp_path / "view")
 
 
@@ -1228,7 +1228,8 @@ def test_lists_tell_parts(tmp_path):
     assert "What is in train, val and test is told by test.txt, training.txt, val.txt." in layout.rules
     write_text(tmp_path / "lists/test.txt", "a_3\n")  # which leaves one open
     layout = recognise.find_layout(tmp_path)
-    assert {pair.part for pair in layout.pairs} == {"train"} and "test.txt is not read" in " ".join(layout.rules)
+    assert {pair.part for pair in layout.pairs} == {"train"}
+    assert layout.rules == [f"{tmp_path / 'lists'} is not known and is left out."]
 
 
 def test_names_of_labels_as_other_programs_give_them(tmp_path):
@@ -1257,3 +1258,57 @@ def test_a_file_in_place_of_a_folder_is_said_to_be_one(tmp_path, capsys):
     save(WHITE, tmp_path / "own/train/masks/0.png")
     assert data.main([str(tmp_path / "own")]) == 2
     assert "own/train/masks: is not read as labels; rename it to" in capsys.readouterr().err
+
+
+def test_what_is_alike_for_other_reasons_is_no_field_of_view(tmp_path):
+    for i in range(8):
+        classes = np.full(SIZE, 1 + i % 3, np.uint8)
+        classes[0] = 0  # void, as the lowest value
+        classes[5:9] = 7
+        moving = np.pad(np.ones((24, 30), bool), ((i, 8 - i), (5, 5)))
+        for kind, label in (("classes", classes), ("video", moving)):
+            save(image(i), tmp_path / kind / f"images/{i}.png")
+            save(label, tmp_path / kind / f"masks/{i}.png")
+            save(image(i), tmp_path / kind / f"overlays/{i}.png")
+    for kind in ("classes", "video"):
+        assert len(recognise.find_layout(tmp_path / kind).pairs) == 8
+
+
+def test_numbers_from_another_start_are_refused_and_rarer_names_found(tmp_path):
+    for i in range(4):
+        save(image(i), tmp_path / f"shifted/images/img_{i}.png")
+        save(WHITE, tmp_path / f"shifted/masks/mask_{i + 1}.png")
+        save(image(i), tmp_path / f"rare/images_png/{i}.png")
+        save(WHITE, tmp_path / f"rare/masks_png/{i}.png")
+        save(image(i), tmp_path / f"both/images/{i}.png")
+        save(image(i), tmp_path / f"both/frames/{i}.png")
+        save(WHITE, tmp_path / f"both/masks/{i}.png")
+    with pytest.raises(ValueError, match=r"img_0\.png and mask_4\.png: images and labels are numbered otherwise"):
+        recognise.find_layout(tmp_path / "shifted")
+    assert len(recognise.find_layout(tmp_path / "rare").pairs) == 4
+    assert "both/images" in str(recognise.find_layout(tmp_path / "both").pairs[0].image)
+
+
+def test_floats_and_bands_beside_labels_of_one_name(tmp_path):
+    for i in range(3):
+        write_tiff(tmp_path / f"float/{i}.tif", image(i, 1).astype("float32") / 256)
+        write_tiff(
+            tmp_path / f"bands/{i}.tif", np.stack([image(i, 1)] * 5), photometric="minisblack", planarconfig="separate"
+        )
+        for kind in ("float", "bands"):
+            save(WHITE, tmp_path / kind / f"{i}.png")
+    for kind in ("float", "bands"):
+        pairs = recognise.find_layout(tmp_path / kind).pairs
+        assert [(pair.image.suffix, pair.label.suffix) for pair in pairs] == [(".tif", ".png")] * 3
+
+
+def test_lists_do_not_overrule_folders_or_leave_nothing_to_train_on(tmp_path):
+    for i in range(4):
+        for place in ("parted/train", "whole"):
+            save(image(i), tmp_path / place / f"images/{i}.png")
+            save(WHITE, tmp_path / place / f"masks/{i}.png")
+    write_text(tmp_path / "parted/test.txt", "0\n1\n")
+    write_text(tmp_path / "parted/train.txt", "2\n3\n")
+    write_text(tmp_path / "whole/val.txt", "0\n1\n2\n3\n")
+    for place in ("parted", "whole"):
+        assert {pair.part for pair in recognise.find_layout(tmp_path / place).pairs} == {"train"}

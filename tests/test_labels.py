@@ -45,7 +45,7 @@ def test_numbers_keep_their_bits(tmp_path):
 
 
 @pytest.mark.parametrize("shape", [(32, 32), (32, 32, 3)])
-def test_an_empty_jpeg_is_black_at_any_quality(tmp_path, shape):
+def test_an_empty_jpeg_is_black(tmp_path, shape):
     for quality in (40, 70, 95):
         Image.fromarray(np.zeros(shape, np.uint8)).save(tmp_path / "a.jpg", quality=quality)
         assert not labels.read_label(tmp_path / "a.jpg").numbers.any()

@@ -253,4 +253,5 @@ def test_labels_that_are_numbered_otherwise_are_found():
     assert find_shift(number("img_{}", (3, 7, 9)), number("Label_{}", (1, 2, 3))) == ("img_7", "Label_1")
     assert find_shift(number("img_{}", range(10)), number("mask_{}", range(10))) is None
     assert find_shift(number("img_{}", (4, 6, 8)), number("mask_{}", (4, 6, 9))) is None  # some are missing
+    assert find_shift(number("img_{}", range(1, 11)), number("mask_{}", (*range(1, 10), 11))) is None
     assert find_shift(number("img_{}", range(10)), number("mask_{}", range(1, 8))) is None

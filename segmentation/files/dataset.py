@@ -154,14 +154,13 @@ def find_places(folder, name):
 
 
 def _check_folders(folder, parts, found):
-    """Problems with folders of test labels that are named otherwise, and notes on folders that are not read."""
+    """Problems with folders of labels that are named otherwise, and notes on folders that are not read."""
     for part in PARTS:
         inside = folder / part
-        if part == "train" and (inside / "label").is_dir():
-            continue
+        labelled = part == "train" and (inside / "label").is_dir()
         for place in sorted(inside.iterdir()) if inside.is_dir() else []:
             name = place.name.lower()
-            if place.is_dir() and name != "label" and name.rstrip("s") in LABELS:
+            if place.is_dir() and name != "label" and name.rstrip("s") in LABELS and not labelled:
                 text = f"is not read as labels; rename it to {parts[part].places[1]}, or take it away."
                 found.problems.append((place, text))
             elif place.is_dir() and name != "image" and name.rstrip("s") == "image":
@@ -405,7 +404,7 @@ def _find_classes(folder, parts, described, ignore, objects, found):
         return None
     counted = {file: classes.count_classes(content, finding.classes) for file, content in contents.items()}
     pixels = tuple(np.sum([page for pages in counted.values() for page in pages], axis=0).tolist())
-    if len(pixels) == 2:
+    if len(pixels) == 2 and not objects:
         totals = {file: np.sum(pages, axis=0) for file, pages in counted.items()}
         shares = {file: total[1] / total.sum() for file, total in totals.items() if total.sum()}
         found.warnings += [(place, text) for text in meanings.find_turned(shares)]

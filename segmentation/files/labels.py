@@ -38,7 +38,8 @@ class Label:
 def read_label(file):
     """Read a `Label`.
 
-    The alpha channel of a picture of one colour is its label. In others what is transparent is 0, whatever colour it
+    A JPEG that is 1 everywhere is black, which is decoded so at some qualities. The alpha channel of a picture of one
+    colour is its label. In others what is transparent is 0, whatever colour it
     hides. Channels that lie one after the other in a TIFF are pages, as no program writes a label's colours so.
 
     Raises
@@ -49,7 +50,7 @@ def read_label(file):
     raster = images.read_raster(file)
     pages, palette, notes = raster.pages, {}, raster.notes
     if images.find_suffix(file) in JPEG and pages.min() == pages.max():  # all black is 1 at some qualities
-        pages = np.where(pages == 1, 0, np.where(pages == 254, 255, pages)).astype(pages.dtype)
+        pages = np.where(pages == 1, 0, pages).astype(pages.dtype)
     if raster.planes:
         pages = np.moveaxis(pages, -1, 1).reshape(-1, *pages.shape[1:3])
         notes = tuple(note.replace("read as channels", "read as pages, each a label") for note in notes)

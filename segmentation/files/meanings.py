@@ -414,6 +414,7 @@ def find_turned(shares):
     shares : dict of path to float
         What share of each label the higher of two classes has.
     """
+    shares = {file: share for file, share in shares.items() if 0 < share < 1}  # others may hold only one of the two
     few = {file: share for file, share in shares.items() if share < 0.4}
     most = {file: share for file, share in shares.items() if share > 0.6}
     if min(len(few), len(most)) < 2 or len(few) + len(most) < len(shares):
@@ -421,8 +422,8 @@ def find_turned(shares):
     low, high = median(few.values()), median(most.values())
     if abs(low + high - 1) > MIRRORED:
         return []
-    one, other = (f"{len(part)}, such as {next(iter(part))}" for part in (few, most))
-    text = "as if some were drawn black on white and others white on black; write all of them alike"
+    one, other = (f"{len(part)} labels, such as {next(iter(part))}" for part in (few, most))
+    text = "as if some were drawn black on white and others white on black; if so, invert those of one kind"
     return [f"the higher value has {low:.0%} of the pixels in {one}, and {high:.0%} in {other}, {text}."]
 
 

@@ -123,7 +123,7 @@ def find_shift(image_stems, label_stems):
     -------
     tuple of str, or None
         An image and a label whose numbers the other side does not have, where as many of either are numbered, by the
-        last numbers of their names, and one side counts from 0 or 1.
+        last numbers of their names: both without gaps, or one of them from 0 or 1 and most numbers of the other unlike.
     """
     sides = []
     for stems in (image_stems, label_stems):
@@ -132,9 +132,11 @@ def find_shift(image_stems, label_stems):
             return None
         sides.append({int(number): stem for number, stem in zip(numbers, stems, strict=True)})
     images, labels = sides
-    counted = any(sorted(side) in [list(range(start, start + len(side))) for start in (0, 1)] for side in sides)
+    runs_on = [max(side, default=0) - min(side, default=0) == len(side) - 1 for side in sides]
     alone = [side.keys() - other.keys() for side, other in ((images, labels), (labels, images))]
-    if len(images) != len(labels) or len(images) < 2 or not counted or not all(alone):
+    counted = any(run and min(side) in (0, 1) for run, side in zip(runs_on, sides, strict=True) if side)
+    by_order = counted and 2 * len(alone[0]) >= len(images)
+    if len(images) != len(labels) or len(images) < 2 or not all(alone) or not (all(runs_on) or by_order):
         return None
     return images[min(alone[0])], labels[min(alone[1])]
 

@@ -1,6 +1,7 @@
 """All scores of a mask, those of a folder of masks, and how they are laid out."""
 
 import csv
+import functools
 from dataclasses import replace
 from pathlib import Path
 
@@ -167,8 +168,9 @@ def read_sections(files, label_files, known):
     ValueError
         If a mask has another size or number of pages than its label, or a file cannot be read.
     """
+    others = _Values(files.values())
     for stem, file in label_files.items():
-        label, mask = classes.classify(labels.read_label(file), known), read_mask(files[stem], known, files.values())
+        label, mask = classes.classify(labels.read_label(file), known), read_mask(files[stem], known, others)
         if len(mask) != len(label):
             raise ValueError(f"{files[stem]}: has {len(mask)} pages, its label {file} has {len(label)}.")
         if mask.shape != label.shape:
@@ -249,6 +251,8 @@ def find_classes(label_files, mask_files, folder, ignore=None, objects=False):
         (value,) = values
         chosen = (0, value or 255)
         finding = meanings.Finding(classes.Classes(chosen, tuple(map(str, chosen)), ignore=ignore), [], [], [])
+    if finding.classes and (lone := meanings.find_lone(contents, finding.classes)):
+        raise ValueError(": ".join(map(str, lone[0])))
     notes = finding.notes + finding.warnings
     if finding.classes and len(finding.classes.values) > 2 and masks:
         known = set(finding.classes.values)
@@ -301,11 +305,22 @@ def find_masks(mask_folder, label_folder):
     return files, {stem: label_files[stem] for stem in label_files if stem in files}, left_out
 
 
-def read_mask(file, known, others=()):
+class _Values:
+    """What some masks hold together: read when it is asked for, and once."""
+
+    def __init__(self, files):
+        self.files = files
+
+    @functools.cached_property
+    def together(self):
+        return set().union(*(_list_values(labels.read_label(Path(file)), "greys") for file in self.files))
+
+
+def read_mask(file, known, others=None):
     """Read a mask as classes: array (pages, height, width) as from `classes.classify`.
 
     Of two classes by the values of the labels if it holds no others, or else by its own two; a mask of one value by the
-    two that the `others`, its file among them, hold together.
+    two that all masks, `others`, hold together.
 
     Where labels number their objects a mask may, too.
 
@@ -321,9 +336,8 @@ def read_mask(file, known, others=()):
     held = _list_values(mask, known.reading)
     if not held <= set(known.values):
         two = replace(two, values=(0, 255), reading="greys")
-        if len(held) == 1 and others:
-            together = set().union(*(_list_values(labels.read_label(Path(other)), "greys") for other in others))
-            two = replace(two, values=tuple(sorted(together))) if len(together) == 2 else two
+        if len(held) == 1 and others and len(others.together) == 2:
+            two = replace(two, values=tuple(sorted(others.together)))
     if unknown := meanings.find_unknown(labels.survey(mask), two, mask=True):
         raise ValueError(f"{file}: holds {len(unknown)} more values than the two of a mask; write it in 0 and 255.")
     return classes.classify(mask, two)
@@ -331,10 +345,10 @@ def read_mask(file, known, others=()):
 
 def _numbers_objects(mask, known):
     """Whether a mask numbers its objects, as its label does, rather than parts inside and outside."""
-    two = replace(known, values=(0, 255), ignore=None, objects=False)
-    return (
-        known.objects and mask.numbers.min() == 0 and bool(meanings.find_unknown(labels.survey(mask), two, mask=True))
-    )
+    if not known.objects or mask.numbers.min() < 0:
+        return False
+    content, two = labels.survey(mask), replace(known, values=(0, 255), ignore=None, objects=False)
+    return bool(meanings.find_unknown(content, two, mask=True)) and meanings.may_number_objects([content])
 
 
 def _list_values(label, reading):

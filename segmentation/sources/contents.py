@@ -19,8 +19,6 @@ def read_white(file):
         values, half = labels.translate_label(label, "colours") >> 24, 3 * 127  # the sum of red, green and blue
     if images.find_suffix(file) not in (".jpg", ".jpeg") and len(np.unique(values)) <= 2:
         half = values.min() if values.min() < values.max() else 0
-        if np.all(values == 1):
-            raise ValueError(f"{file}: holds 1 alone: all of it may be white, or nothing; write 255 or 0.")
     return np.uint8(values > half) * np.uint8(255)
 
 
@@ -80,8 +78,15 @@ def look(files):
 
 def hold_few_values(files):
     """Whether the first ones of some images hold so few values that they may be labels of classes."""
-    found = [labels.survey(labels.read_label(file)).counts for file in list(files)[:8]]
-    return all(len(counts) <= meanings.MOST_CLASSES for counts in found)
+    return all(map(_holds_few_values, list(files)[:8]))
+
+
+def _holds_few_values(file):
+    try:
+        label = labels.read_label(file)
+    except ValueError:  # it has fractions, or bands
+        return False
+    return len(labels.survey(label).counts) <= meanings.MOST_CLASSES
 
 
 def fit_classes(named, files):
@@ -121,12 +126,16 @@ def _to_grey(value):
 
 
 def are_alike(files):
-    """Whether the first ones of three labels or more show nearly the same, and much, as a camera's field of view is."""
-    shown = [label.numbers > label.numbers.min() for label in map(labels.read_label, files[:ALIKE])]
-    if len(shown) < 3 or len({one.shape for one in shown}) > 1:
+    """Whether some of three labels or more show nearly the same, and much, as a camera's field of view is.
+
+    They are of two values, and spread over all, since frames that follow each other may be alike, too.
+    """
+    read = [labels.read_label(file).numbers for file in files[:: max(1, len(files) // ALIKE)]]
+    if len(read) < 3 or len({one.shape for one in read}) > 1 or any(len(np.unique(one)) != 2 for one in read):
         return False
+    shown = [one > one.min() for one in read]
     both = np.logical_and.reduce(shown).sum()
-    return both > 0.2 * shown[0].size and both > 0.9 * np.logical_or.reduce(shown).sum()
+    return both > 0.2 * shown[0].size and both > 0.95 * np.logical_or.reduce(shown).sum()
 
 
 def numbers_objects(files):

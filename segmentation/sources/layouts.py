@@ -77,13 +77,13 @@ class Layout:
         self.leave_out([label_files[stem] for stem in paired.orphans], "has no image")
 
     def leave_out(self, files, reason):
-        """Say that files are left out, of many the first by its name."""
+        """Say that files are left out, of many the first ones by their names."""
         files = list(files)
         self.named.update(file for file in files if isinstance(file, Path))
         if files:
-            names = [getattr(file, "name", file) for file in files[1 : 1 + NAMED]]
+            names = ["/".join(f.parts[-2:]) if isinstance(f, Path) else f for f in files[1 : 1 + NAMED]]
             more = f" and {len(files) - 1 - NAMED} more" if len(files) > 1 + NAMED else ""
-            others = f", as {', '.join(names)}{more}" if names else ""
+            others = f", like {', '.join(names)}{more}" if names else ""
             self.rules.append(f"{files[0]} {reason} and is left out{others}.")
 
     def list_unread(self, folder):

@@ -5,18 +5,21 @@ import itertools
 import re
 from pathlib import Path
 
-from segmentation.files import description, images
+from segmentation.files import description, folders, images
 from segmentation.sources import annotations, contents, layouts, listing
 
-IMAGES = (
-    *("images", "image", "imgs", "img", "input", "inputs", "original", "originals", "raw", "rawimages", "photos"),
-    *("imagespng", "imagesjpg", "imagestif", "2dimages", "frames", "pictures"),
-)
+IMAGES = ("images", "image", "imgs", "img", "input", "inputs", "original", "originals", "raw", "photos")
 LABELS = (
-    *("masks", "mask", "labels", "label", "lab", "annotations", "annotation", "gt", "gts", "groundtruth"),
-    *("groundtruths", "gtruth", "segmentations", "segmentation", "targets", "target", "maskspng", "labelspng"),
-    *("2dmasks", "binarymasks", "manual", "manual1", "1stmanual", "2ndmanual", "annot"),
+    *("masks", "mask", "labels", "label", "lab", "annotations", "gt", "groundtruth", "segmentations", "targets"),
+    *("manual", "manual1", "1stmanual", "2ndmanual", "annot"),
 )
+RARER = {  # names of folders that are looked for where there is none of these
+    IMAGES: ("rawimages", "imagespng", "imagesjpg", "imagestif", "2dimages", "frames", "pictures"),
+    LABELS: (
+        *("annotation", "gts", "groundtruths", "gtruth", "segmentation", "target", "maskspng", "labelspng"),
+        *("2dmasks", "binarymasks"),
+    ),
+}
 SUFFIXES = (  # words at the end of a label's name, after _ or -
     *("mask", "masks", "label", "labels", "labelled", "labeled", "seg", "segmentation", "Simple Segmentation"),
     *("gt", "manual", "anno", "annotation", "annotations"),
@@ -59,7 +62,7 @@ def find_folders(folder):
     pairs, inside = {}, listing.list_folders(folder)
     for part, names in listing.PARTS.items():
         place = listing.find_folder(folder, names)
-        both = (listing.find_folder(place, IMAGES), listing.find_folder(place, LABELS)) if place else (None, None)
+        both = (_find_kind(place, IMAGES), _find_kind(place, LABELS)) if place else (None, None)
         if not all(both):  # train and train_labels, or train_images and train_masks
             both = tuple(
                 listing.find_folder(folder, [n + k for n in names for k in kinds]) for kinds in (IMAGES, LABELS)
@@ -68,7 +71,7 @@ def find_folders(folder):
         pairs[part] = both
     undivided = False
     if not any(map(all, pairs.values())):
-        found, masks = listing.find_folder(folder, IMAGES), listing.find_folder(folder, LABELS)
+        found, masks = _find_kind(folder, IMAGES), _find_kind(folder, LABELS)
         if not found or not masks:
             return None
         pairs = {
@@ -86,14 +89,19 @@ def find_folders(folder):
     for _, masks in pairs.values():
         truth = list(listing.list_files(listing.enter(masks), masks=True).values())
         if contents.are_alike(truth):
-            text = f"{masks}: holds nearly the same in all images, as a field of view is"
+            text = f"{masks}: holds nearly the same image after image, as a field of view does"
             if found := [place.name for place in others if listing.holds_images(place)]:
                 names = " or ".join(found)
-                fix = f"if labels are in {names}, call that labels, and move {masks.name} away; or else {names}"
-                raise ValueError(f"{text}; {fix}.")
+                fix = f"if labels are in {names}, call that labels, and move {masks.name} away"
+                raise ValueError(f"{text}; {fix}; if {masks.name} is right, move {names} away.")
             layout.rules.append(f"{text}: look whether these are labels.")
     layout.leave_out(others, "is not known")
     return layout
+
+
+def _find_kind(folder, kinds):
+    """The folder of images, or of labels, by its name; by a rarer one if there is none."""
+    return listing.find_folder(folder, kinds) or listing.find_folder(folder, RARER[kinds])
 
 
 def _add_objects(layout, part, image_folder, mask_folder):
@@ -126,7 +134,7 @@ def _holds(place, named):
 
 
 def find_same_names(folder):
-    """Images and labels of one name in one folder, or its sub-folders: a.jpg and a.png (Crack500, magnetic tiles)."""
+    """Images and labels of one name and two formats in one folder, or its sub-folders (Crack500, magnetic tiles)."""
     place, kinds = listing.enter(folder), {}
     for file in listing.walk(place):
         suffix = images.find_suffix(file).replace(".jpeg", ".jpg").replace(".tiff", ".tif")
@@ -134,12 +142,13 @@ def find_same_names(folder):
     if len(kinds) != 2:
         return None
     for suffix, other in itertools.permutations(sorted(kinds, key=lambda kind: kind != ".png")):
-        masks, photos = kinds[suffix], kinds[other]
-        plain = suffix == ".png" and other == ".jpg"  # of which JPEG is never the label
-        if not masks.keys() <= photos.keys() or not contents.hold_few_values(masks.values()):
+        masks = kinds[suffix]
+        photos = {stem: file for stem, file in kinds[other].items() if stem in masks}
+        if suffix == ".jpg" or len(photos) < len(masks) or not contents.hold_few_values(masks.values()):
             continue
-        if not plain and contents.hold_few_values(photos.values()):
-            continue
+        if other != ".jpg" and any(contents.hold_few_values([file]) for file in list(photos.values())[:8]):
+            continue  # these may be the labels, too
+        photos = kinds[other]
         layout = layouts.Layout("images and labels of one name")
         layout.rules.append(f"Images are {other}, their labels {suffix}.")
         layout.add("train", photos, masks, parted=True)
@@ -172,7 +181,9 @@ def find_suffixes(folder):
             raise ValueError(f"{names}: either may be the label of {files[stem].name}; move one kind elsewhere.")
     for suffix, masks in kinds.items():
         layout = layouts.Layout("images and labels in one folder")
-        layout.rules.append(f"Labels have the suffix {next(iter(masks.values()))[0].stem[-len(suffix) - 1 :]}.")
+        stem = folders.find_stem(next(iter(masks.values()))[0])
+        named = re.search(rf"[_-]{suffix}(?=(_\d+)?(\.ome)?$)", stem, re.IGNORECASE)[0]
+        layout.rules.append(f"Labels have the suffix {named}.")
         first = [found[0] for found in masks.values()]
         read = contents.read_objects if suffix in ("masks", "anno") and contents.numbers_objects(first) else None
         if read:
@@ -216,7 +227,8 @@ def _shorten(files):
 
 def _name_labels(stem, files):
     """Whether there is a file that has a stem and such a word."""
-    return any(f"{stem}{mark}{suffix}" in files for suffix in SUFFIXES for mark in "_-")
+    lower = {name.lower() for name in files}
+    return any(f"{stem}{mark}{suffix}".lower() in lower for suffix in SUFFIXES for mark in "_-")
 
 
 def _find_masks(files, suffix):

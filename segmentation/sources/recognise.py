@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
-from segmentation.files import images
+from segmentation.files import folders, images
 from segmentation.sources import annotations, contents, known, listing, ordinary
 
 LISTS = ("trainval.txt", "codes.txt")  # beside those of parts
@@ -58,19 +58,28 @@ def _part_by_lists(layout, folder):
     """Take from lists such as test.txt which part an image is of, if nothing else has told it; the lists not taken."""
     files = [file for place in (folder, *listing.list_folders(folder)) for file in sorted(place.glob("*.txt"))]
     named = {file: part for file in files if (part := listing.find_part(file.stem))}
-    others = [file for file in files if file.name in LISTS and file not in named]
-    if {pair.part for pair in layout.pairs} != {"train"} or {*named.values()} < {"train", "test"}:
-        return [*named, *others]
-    parts = {}
+    left = [file for file in files if file.parent == folder and (file in named or file.name in LISTS)]
+    parted = any(listing.find_part(place.name) for place in listing.list_folders(folder))
+    if parted or {pair.part for pair in layout.pairs} != {"train"} or not named:
+        return left
+    listed = {}
     for file, part in named.items():
         for line in listing.read_lines(file):
-            parts.setdefault(Path(line.split()[0].replace("\\", "/")).stem, set()).add(part)
-    stems = [Path(pair.stem).name for pair in layout.pairs]
-    if len({*stems}) < len(stems) or any(len(parts.get(stem, ())) != 1 for stem in stems):
-        return [*named, *others]
-    layout.pairs = [replace(pair, part=min(parts[stem])) for pair, stem in zip(layout.pairs, stems, strict=True)]
+            listed.setdefault(Path(line.split()[0].replace("\\", "/")).stem, set()).add(part)
+    stems = [_find_listed(pair, listed) for pair in layout.pairs]
+    parts = [min(listed.get(stem, ("",))) for stem in stems]
+    once = len({*stems}) == len(stems) and all(len(listed.get(stem, ())) == 1 for stem in stems)
+    if not once or "train" not in parts or len({*parts}) == 1:
+        return left
+    layout.pairs = [replace(pair, part=part) for pair, part in zip(layout.pairs, parts, strict=True)]
     layout.rules.append(f"What is in train, val and test is told by {', '.join(file.name for file in named)}.")
-    return others
+    return [file for file in left if file not in named]
+
+
+def _find_listed(pair, listed):
+    """The name by which a list may have an image: that of its file, or the one that it gets."""
+    own = folders.find_stem(pair.image) if isinstance(pair.image, Path) else ""
+    return own if own in listed else Path(pair.stem).name
 
 
 def _name_classes(layout, folder):

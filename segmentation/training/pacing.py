@@ -4,6 +4,7 @@ import math
 import time
 from typing import NamedTuple
 
+from segmentation import figures  # noqa: F401 (its start would be timed with the first section)
 from segmentation.prediction import masks, networks
 from segmentation.scores import calibration, tables
 from segmentation.training import batches, report
