@@ -56,15 +56,14 @@ def run_other(name, folder, fold, minutes):
 
 
 def run(name, folder, fold, minutes):
-    """The last row of a recipe on a fold."""
+    """The rows of a recipe on a fold: one, or those of all looks at it while it trained."""
     if name in OTHERS:
-        found = run_other(name, folder, fold, minutes)
+        rows = [{"recipe": name, **run_other(name, folder, fold, minutes)}]
     else:
         rows = isbi2012.in_a_process(isbi2012.run_fold, name, folder, fold, 0)
-        found = [row for row in rows if row["recipe"] == name][-1]
-    return {"recipe": name, "fold": fold, "seed": 0, "asked": minutes if name in OTHERS else ""} | {
-        column: found[column] for column in ("step", *isbi2012.SCORES)
-    }
+    key = {"recipe": name, "fold": fold, "seed": 0, "asked": minutes if name in OTHERS else ""}
+    columns = ("step", *isbi2012.SCORES)
+    return [key | {column: row[column] for column in columns} for row in rows if row["recipe"] == name]
 
 
 def tabulate(rows):
@@ -89,7 +88,7 @@ def main(argv=None):
                 asked = minutes if name in OTHERS else ""
                 if any((row["recipe"], row["fold"], row["asked"]) == (name, fold, asked) for row in rows):
                     continue
-                rows.append(run(name, options.data, fold, minutes))
+                rows += run(name, options.data, fold, minutes)
                 writing.write_table(ROWS, rows)
                 print(tabulate(rows), flush=True)
     rows = isbi2012.read_rows(ROWS)
