@@ -142,8 +142,13 @@ def _convert(network, inputs, facts, place):
         import openvino
 
         whole = Path(folder) / "network.xml"
-        network.export(str(whole), format="openvino", verbose=False)
-        converted = openvino.Core().read_model(whole)
+        if sys.version_info >= (3, 13) and devices.keras.backend.backend() != "torch":
+            # OpenVINO 2026.4 cannot take a network from TensorFlow's memory there.
+            network.export(str(whole.with_suffix("")), format="tf_saved_model", verbose=False)
+            converted = openvino.convert_model(whole.with_suffix(""))
+        else:
+            network.export(str(whole), format="openvino", verbose=False)
+            converted = openvino.Core().read_model(whole)
         if inputs:
             import nncf
 
