@@ -39,8 +39,8 @@ def read_label(file):
     """Read a `Label`.
 
     A JPEG that is 1 everywhere is black, which is decoded so at some qualities. The alpha channel of a picture of one
-    colour is its label. In others what is transparent is 0, whatever colour it
-    hides. Channels that lie one after the other in a TIFF are pages, as no program writes a label's colours so.
+    colour is its label. In others what is transparent is 0, whatever colour it hides. Channels that lie one
+    after the other in a TIFF are pages, as no program writes a label's colours so.
 
     Raises
     ------

@@ -216,18 +216,18 @@ def _shorten(files):
     """Files by stem without what stands where their labels have a word, as plant1_rgb has beside plant1_label."""
     plain = {stem.removesuffix(".ome"): file for stem, file in files.items()}
     files = plain if len(plain) == len(files) else files
+    lower = {stem.lower() for stem in files}
     for stem in list(files):
         for ending in OF_IMAGES:
             core = stem.removesuffix(ending)
-            if core != stem and core not in files and _name_labels(core, files) and not _name_labels(stem, files):
+            if core != stem and core not in files and _has_label(core, lower) and not _has_label(stem, lower):
                 files[core] = files.pop(stem)
                 break
     return files
 
 
-def _name_labels(stem, files):
-    """Whether there is a file that has a stem and such a word."""
-    lower = {name.lower() for name in files}
+def _has_label(stem, lower):
+    """Whether one of some names in lower case is a stem and such a word."""
     return any(f"{stem}{mark}{suffix}".lower() in lower for suffix in SUFFIXES for mark in "_-")
 
 
