@@ -71,6 +71,7 @@ def build(width, precision):
     from segmentation import devices
     from segmentation.files import classes
 
+    devices.start()
     known = classes.Classes((0, 255), ("membrane", "cell"))
     options = recipe.parse(["--width", str(width), "--loss", "cross-entropy"])
     with devices.precision(mixed=precision == "bfloat16"):

@@ -56,18 +56,22 @@ def start():
 
     On processors without AVX-512 TensorFlow does not use oneDNN by itself, with which a step takes half of the time.
     Both can be chosen by TensorFlow's own variables: with `TF_CPP_MIN_LOG_LEVEL=0` it says, for instance, why it finds
-    no GPU.
+    no GPU. JAX takes the gradients of `transposed`.
     """
     with STARTING:
         if platform.machine() in ("x86_64", "AMD64"):
             os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
         if "TF_CPP_MIN_LOG_LEVEL" in os.environ or "tensorflow" in sys.modules:
             keras.backend.backend()
-            return
-        os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-        logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it warns of images of several sizes, for instance
-        with _hold_back_messages():
-            keras.backend.backend()
+        else:
+            os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+            logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it warns of images of several sizes, for instance
+            with _hold_back_messages():
+                keras.backend.backend()
+        if keras.backend.backend() == "jax":
+            from segmentation import transposed
+
+            transposed.use()
 
 
 @contextmanager
