@@ -9,8 +9,9 @@ from skimage.registration import phase_cross_correlation
 from segmentation import geometry
 from segmentation.files import classes
 
-SMOOTHING = 2.0  # pixels; thinner slivers, as they lie along every edge, do not count
+SMOOTHING = 1.5  # pixels; thinner slivers, as they lie along every edge, do not count
 SURE = 0.5  # of the smoothed disagreement
+NEAR = 8  # pixels around each; places that meet in them are one, as are the membranes of a square without any
 LARGEST_SHIFT = 32  # pixels, of a label that does not lie on its image
 UNUSUAL = 3.0  # spreads below the usual agreement, of a label that may be another image's
 RARE = 0.1  # of the weight of the most frequent confusion, that is added to that of each, so that no speck comes first
@@ -56,13 +57,13 @@ def find_places(section, label, probability, names):
     given = np.take_along_axis(each, numbers[..., np.newaxis], axis=-1)[..., 0]
     seen = each.argmax(-1)
     against = np.where(known & (seen != numbers), each.max(-1) - given, 0)
-    smoothed = ndimage.gaussian_filter(against.astype("float32"), SMOOTHING)
-    places, count = ndimage.label(smoothed > SURE, structure=np.ones((3, 3)))
+    sure = (ndimage.gaussian_filter(against.astype("float32"), SMOOTHING) > SURE) & (against > 0)
+    if not sure.any():
+        return []
+    groups, count = ndimage.label(ndimage.distance_transform_edt(~sure) <= NEAR)
     doubts = []
-    for number, window in enumerate(ndimage.find_objects(places, count), start=1):
-        inside = (places[window] == number) & (against[window] > 0)
-        if not inside.any():
-            continue
+    for number, window in enumerate(ndimage.find_objects(groups * sure, count), start=1):
+        inside = (groups[window] == number) & sure[window]
         pairs = numbers[window][inside] * len(names) + seen[window][inside]
         there, instead = divmod(int(np.bincount(pairs).argmax()), len(names))
         box = (window[0].start, window[1].start, window[0].stop, window[1].stop)
