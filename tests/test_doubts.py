@@ -49,6 +49,15 @@ def plant(labels, cells, rng):
     return [*planted, *((str(i), None) for i in range(16, 20))]
 
 
+@pytest.mark.parametrize(("gap", "expected"), [(12, [(10, 10, 30, 50)]), (24, [(10, 10, 30, 24), (10, 48, 30, 62)])])
+def test_places_that_are_near_are_one(gap, expected):
+    seen = np.zeros((80, 80), "float32")
+    seen[10:30, 10:24] = seen[10:30, 24 + gap : 38 + gap] = 1
+    found = doubts.find_places("a", np.zeros((80, 80), bool), seen, NAMES)
+    assert [doubt.box for doubt in found] == expected
+    assert sum(doubt.weight for doubt in found) == pytest.approx(2 * 20 * 14, abs=12)  # less the corners
+
+
 def test_planted_faults_are_found_first_and_called_by_name():
     drawn = [draw_cells(seed) for seed in range(24)]
     labels, maps = [label.copy() for label, _, _ in drawn], [probability for _, probability, _ in drawn]
