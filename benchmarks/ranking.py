@@ -24,7 +24,7 @@ from segmentation.training import refusals, runs
 
 SOURCE, RUN, ROWS = Path("data/membrane"), Path("runs/ranking"), Path(__file__).with_suffix(".csv")
 BEGUN, ADDED, ROUNDS = 2, 3, 2  # sections labelled at first, and in each round
-SCORE = "val_membrane_iou"
+SCORE = "val_membrane_iou"  # the higher, the better
 
 
 def disagree(network, image):
