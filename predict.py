@@ -117,6 +117,8 @@ def predict_images(options, model):
         raise ValueError("--uncertainty: is not shared among workers; leave out --scheduler.")
     first = Path(options.input[0])
     out = options.out or (first if first.is_dir() else next(iter(files.values())).parent)
+    if out.is_file():
+        raise ValueError(f"--out {out}: is a file; name a folder.")
     out.mkdir(parents=True, exist_ok=True)
     if options.scheduler:
         with extras.needs("volumes"):

@@ -149,6 +149,17 @@ def test_a_mask_of_one_value_means_what_it_does_in_other_masks(tmp_path, capsys)
     assert "b.png: holds 1 alone, where others hold 0 and 255" in capsys.readouterr().err
 
 
+def test_masks_of_two_codings_are_each_read_by_their_own(tmp_path, capsys):
+    labels = {"a": LABEL, "b": MASK, "c": np.ones_like(LABEL)}
+    for codings in ([255, 255, 255], [255, 1, 255]):
+        for (stem, inside), high in zip(labels.items(), codings, strict=True):
+            save(np.uint8(inside * high), tmp_path / "label" / f"{stem}.png")
+            save(np.uint8(inside * (1 if stem != "c" else 255)), tmp_path / "masks" / f"{stem}.png")
+        assert evaluate.main([str(tmp_path / "masks"), str(tmp_path / "label")]) == 0
+        lines = capsys.readouterr().out.splitlines()
+        assert "mean_iou" not in " ".join(lines) and lines[-1].split()[:2] == ["mean", "1.0000"]
+
+
 def test_masks_that_number_objects_are_scored_as_labels_that_do(tmp_path, capsys):
     for i in range(2):
         numbers = draw_discs(i, count=12, radii=(4, 7))[1].astype(np.uint16)

@@ -43,5 +43,7 @@ def test_inputs_are_files_folders_and_patterns(tmp_path, monkeypatch):
     for nothing in ("d", "c", "*.gif"):
         with pytest.raises(ValueError, match=f"{re.escape(nothing)}: no images there"):
             find(nothing)
-    with pytest.raises(ValueError, match=r"a/s2.png: has the same stem as a/s2.png"):
-        find("a", "a/s2.png")
+    assert find("a", "a/s2.png") == ["a/s2.png", "a/s10.tif"]
+    (tmp_path / "b/s2.tif").touch()
+    with pytest.raises(ValueError, match=r"b/s2.tif: has the same stem as a/s2.png"):
+        find("a", "b/s2.tif")

@@ -816,6 +816,17 @@ def test_masks_of_two_observers_are_no_objects(tmp_path):
         recognise.find_layout(tmp_path)
 
 
+def test_a_second_kind_of_labels_is_no_left_over(tmp_path):
+    for i in range(6):
+        save(image(i), tmp_path / f"images/p{i}.png")
+        for kind in ("vessel", "lesion")[: 1 + i % 2]:
+            save(np.roll(WHITE, i, axis=1), tmp_path / f"masks/p{i}_{kind}.png")
+    with pytest.raises(
+        ValueError, match=r"p1_lesion.png: fits p1.png, as p1_vessel.png does, but others are labels of"
+    ):
+        recognise.find_layout(tmp_path)
+
+
 def test_other_folders_in_our_layout_are_not_taken_for_it(tmp_path):
     for i in range(3):
         save(image(i), tmp_path / f"train/image/{i}.png")

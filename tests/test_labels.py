@@ -38,6 +38,17 @@ def test_labels_are_read_as_numbers_of_classes(tmp_path):
             labels.read_label(tmp_path / name)
 
 
+def test_a_palette_that_tells_nothing_apart_is_no_coding(tmp_path):
+    numbers = np.array([[0, 1, 2, 2]], np.uint8)
+    files = [tmp_path / "a.png", tmp_path / "b.png"]
+    for file, colours in zip(files, ([0, 0, 0, 255, 0, 0, 0, 255, 0], [0] * 9), strict=True):
+        make_indexed(numbers, colours).save(file)
+    known = meanings.find_classes({file: labels.survey(labels.read_label(file)) for file in files}).classes
+    assert known.values == (0, 1, 2)
+    for file in files:
+        np.testing.assert_array_equal(classes.classify(labels.read_label(file), known)[0], numbers)
+
+
 def test_numbers_keep_their_bits(tmp_path):
     numbers = np.arange(300, dtype=np.uint16).reshape(1, 20, 15)
     tifffile.imwrite(tmp_path / "a.tif", np.repeat(numbers[0][..., None], 3, axis=2), photometric="rgb")

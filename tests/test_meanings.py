@@ -32,6 +32,7 @@ def write_labels(folder, *codings, count=8):
         ([(0, 1, 2), (1, 2, 3)], "some labels hold 0, 1, 2 and others 1, 2, 3, as if they were counted otherwise"),
         ([(0, 1, 2), (0, 127, 254)], "some labels hold 0, 1, 2 and others 0, 127, 254, as if"),
         ([(0, i) for i in range(1, 9)], "(1, 2, 3 and 4), as if each label had one object, numbered by file"),
+        ([(0, 255)] * 7 + [(128, 128)], "7.png: holds 128 alone, where others hold 0 and 255: whether that is a class"),
     ],
 )
 def test_labels_that_are_coded_otherwise_from_file_to_file_are_refused(tmp_path, codings, text):
@@ -47,6 +48,43 @@ def test_classes_of_which_each_label_holds_one_are_learned_with_a_warning(tmp_pa
     assert not found.problems
     assert "differs by file (1 and 2): they are learned as classes" in " ".join(found.warnings)
     assert found.classes.values == (0, 1, 2)
+
+
+def test_white_alone_is_asked_about_where_others_write_another_white(tmp_path):
+    (problem,) = dataset.survey(write_labels(tmp_path, *[(0, 1)] * 7, (255, 255))).problems
+    assert "7.png: holds 255 alone, where others hold 0 and 1: whether it is white everywhere" in problem
+    write_labels(tmp_path, *[(0, 1)] * 6, (0, 255), (255, 255))
+    assert not dataset.survey(tmp_path).problems
+
+
+def test_labels_that_were_stretched_one_by_one_are_found(tmp_path):
+    text = "as if each had been stretched to 255 by itself, so that one value is not one class"
+    found = dataset.survey(write_labels(tmp_path, (0, 127, 255), (0, 255)))
+    assert not found.problems and f"some labels hold 0, 127 and 255, others 0 and 255: {text}" in found.warnings[0]
+    for i in range(0, 8, 2):
+        label = images.read_array(tmp_path / f"train/label/{i}.png").copy()
+        label[label == 127] = 85
+        label[:20, :20] = 170
+        write(tmp_path / f"train/label/{i}.png", label)
+        write(tmp_path / f"train/label/{i + 1}.png", np.where(label == 255, 127, label // 85 % 2 * 255).astype("uint8"))
+    (problem,) = dataset.survey(tmp_path).problems
+    assert f"some labels hold 0, 85, 170 and 255, others 0, 127 and 255: {text}; save them" in problem
+
+
+def test_labels_that_are_all_the_same_are_warned_of(tmp_path):
+    write_labels(tmp_path, (0, 255))
+    same = images.read_array(tmp_path / "train/label/0.png")
+    for i in range(1, 8):
+        assert not any("are the same" in text for text in dataset.survey(tmp_path).warnings)
+        write(tmp_path / f"train/label/{i}.png", same)
+    assert "all 8 labels are the same, though their images differ" in " ".join(dataset.survey(tmp_path).warnings)
+
+
+def test_void_that_is_named_a_class_is_warned_of(tmp_path):
+    write_labels(tmp_path, (0, 1, 255))
+    (tmp_path / "dataset.json").write_text(json.dumps({"labels": {"unlabelled": 0, "disc": 1, "Void": 255}}))
+    (warning,) = dataset.survey(tmp_path).warnings
+    assert warning.endswith("dataset.json: Void is learned as a class; call it ignore if such pixels are not labelled.")
 
 
 def test_a_pixel_of_another_value_is_no_class(tmp_path):

@@ -31,6 +31,7 @@ from segmentation.files import (
 
 PARTS = ("train", "val", "test")
 MANY = 200  # files, that take a while to look at
+FEWEST_ALIKE = 5  # labels that are the same, from which on it can be no chance
 MUCH = 8  # times the usual range of grey values, that one image has
 READERS = min(4, os.cpu_count() or 1)
 LABELS = ("label", "mask", "gt", "groundtruth", "ground_truth", "annotation")  # what others call them
@@ -132,6 +133,7 @@ def survey(folder, keep=False, *, names=PARTS, ignore=None, objects=False, rule=
     except ValueError as error:
         found.problems.append((None, str(error)))
     _take_as_grey(parts)
+    _check_alike(parts["train"], found)
     _check_images(parts, found)
     known = _find_classes(folder, parts, described, ignore, objects, found)
     scaled = _choose_scaling(parts, rule, found)
@@ -317,6 +319,15 @@ def _pair(part, name, found):
                 found.warnings.append((part.images[stem], f"is blank, but its label {file} is not."))
 
 
+def _check_alike(part, found):
+    """Warn where the labels of a part are all the same, but their images are not."""
+    pairs = [(part.facts[part.images[stem]], part.facts[part.labels[label]]) for stem, label in part.pairs.items()]
+    pictures, drawn = ({facts.digests for facts in side} for side in zip(*pairs, strict=True)) if pairs else ((), ())
+    if len(pairs) >= FEWEST_ALIKE and len(drawn) == 1 and len(pictures) > 1 and any(*drawn):
+        text = f"all {len(pairs)} labels are the same, though their images differ; look whether they belong to them."
+        found.warnings.append((part.places[1], text))
+
+
 def _take_as_grey(parts):
     """Take pictures that show no colour for grey ones, if there are others that are grey."""
     every = [(part, file) for part in parts.values() for file in part.images.values() if part.facts[file]]
@@ -411,6 +422,9 @@ def _find_classes(folder, parts, described, ignore, objects, found):
     missing = [name for name, count in zip(finding.classes.names, pixels, strict=True) if not count]
     if missing and described.values:
         text = f"names what no label holds and cannot be learned: {', '.join(missing)}."
+        found.warnings.append((described.file, text))
+    for name in description.find_voids(described.values):
+        text = f"{name} is learned as a class; call it ignore if such pixels are not labelled."
         found.warnings.append((described.file, text))
     tested = {file: parts["test"].facts[file] for file in parts["test"].labels.values()}
     seen = {file: facts.content for file, facts in tested.items() if facts}

@@ -12,6 +12,7 @@ from segmentation.files import labels
 
 NAME = "dataset.json"
 IGNORE = "ignore"
+VOID = re.compile("void|unlabell?ed|unknown|ignored?", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,12 @@ def find_description(folder):
         if (place / NAME).is_file():
             return read_description(place)
     return Description({})
+
+
+def find_voids(values):
+    """The names, of values by name, of what may be not labelled: list of str."""
+    # The value 0 is what is around everything, whatever it is called.
+    return [name for name, value in values.items() if VOID.fullmatch(name) and value != 0]
 
 
 def _read_labels(named, file):

@@ -89,7 +89,8 @@ def find_inputs(patterns):
         if not files:
             raise ValueError(f"{pattern}: no images there ({', '.join(SUFFIXES)}).")
         for stem, file in files.items():
-            _add_image(found, stem, file)
+            if found.get(stem) != file:  # which may be named twice
+                _add_image(found, stem, file)
     return found
 
 

@@ -58,7 +58,7 @@ def read_label(file):
         pages, notes = raster.alpha, (*notes, "its alpha channel is read as the label")
     elif raster.alpha is not None and raster.palette is None:
         shown = (raster.alpha > 0)[..., np.newaxis] if pages.ndim == 4 else raster.alpha > 0
-        if np.any(pages * ~shown):
+        if not shown.all():
             notes = (*notes, "its transparent pixels are read as 0, whatever colour they hide")
         pages = pages * shown
     elif raster.palette is not None:
@@ -170,8 +170,9 @@ def choose_reading(contents, named=()):
     str
         One of `READINGS`: grey values and indices as they are, greys in place of colours, or colours.
     """
-    colours = {}
-    for content in contents:
+    colours, painted = {}, [content for content in contents if content.palette]
+    telling = [content for content in painted if len(set(content.palette.values())) == len(content.palette)]
+    for content in telling or painted:
         for index, code in content.palette.items():
             colours.setdefault(index, set()).add(code)
     in_colour = [content for content in contents if content.in_colour]
@@ -181,6 +182,8 @@ def choose_reading(contents, named=()):
         return "values"  # there is no palette, or one that tells nothing apart
     if any(value > 65535 for value in named) and not in_colour:
         return "colours"  # as the owner names them
+    if not in_colour and consistent and len(telling) < len(painted):
+        return "values"  # the palettes of some files give two classes one colour
     in_greys = all(_to_grey(code) is not None for code in codes)
     indices = set().union(*(content.counts for content in contents))
     if not in_colour and consistent and (not in_greys or (named and indices <= set(named))):

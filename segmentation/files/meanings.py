@@ -111,7 +111,9 @@ def _choose_values(read, values, reading, finding):
     plain = {file: content for file, content in read.items() if file not in smoothed}
     together = set().union(*(content.counts for content in plain.values()))
     two = sorted(values.values()) if len(values) == 2 else None
-    if _is_mixed(plain, together) and not (values and together <= set(values.values())):
+    if is_mixed([set(content.counts) for content in plain.values()]) and not (
+        values and together <= set(values.values())
+    ):
         counted = Counter(max(content.counts) for content in plain.values() if max(content.counts, default=0) in WHITE)
         codings = ", ".join(f"{count} with 0 and {white}" for white, count in sorted(counted.items()))
         finding.notes.append(f"each mask is read by its own two values ({codings}).")
@@ -164,15 +166,10 @@ def _fit(content, values):
     return bool(values) and set(content.counts) <= set(values.values())
 
 
-def _is_mixed(plain, together):
-    """Whether labels are masks of two values each, of which the higher differs by file, as 1 and 255 do."""
-    highs = {max(content.counts) for content in plain.values() if max(content.counts, default=0) > 0}
-    return (
-        len(together) > 2
-        and together <= {0} | WHITE
-        and all(len(c.counts) <= 2 for c in plain.values())
-        and len(highs) > 1
-    )
+def is_mixed(held):
+    """Whether masks, of which each holds a set of values, hold two each and the higher differs, as 1 and 255 do."""
+    together, highs = set().union(*held), {max(values) for values in held if max(values, default=0) > 0}
+    return len(together) > 2 and together <= {0} | WHITE and all(len(values) <= 2 for values in held) and len(highs) > 1
 
 
 def _look_for_two_codings(contents, read, reading, finding):
@@ -310,6 +307,16 @@ def _look_for_other_meanings(read, everything, reading, finding):
 def _look_for_codings(read, everything, name, in_colour, finding):
     """Add problems and warnings where what one label calls 1 another may call 2, or 255."""
     held = [frozenset(content.counts) for content in read.values()]
+    lone = {value for value in everything if all(values == {value} for values in held if value in values)}
+    if lone and len(everything - lone) == 2 and everything - lone in held:
+        value, usual = min(lone), _list(map(name, sorted(everything - lone)))
+        files = [file for file, content in read.items() if value in content.counts]
+        more = f", as {len(files)} labels do" if len(files) > 1 else ""
+        finding.problems.append(
+            f"{files[0]}: holds {name(value)} alone{more}, where others hold {usual}: whether that is a class, one of "
+            "these or not labelled cannot be known; write one of these, or name it in dataset.json."
+        )
+        return
     fix = "name the values in dataset.json if they are classes, or else write 0 and 255 in all of them"
     few = {value for value in everything if sum(content.counts.get(value, 0) for content in read.values()) < FEWEST}
     if few and len(everything - few) == 2:
@@ -358,6 +365,25 @@ def _look_for_codings(read, everything, name, in_colour, finding):
                 f"some labels hold {', '.join(map(name, one))} and others {', '.join(map(name, other))}, as if they "
                 "were counted otherwise; name the values in dataset.json if all are classes, or else write the same."
             )
+            return
+    if not in_colour and len(kinds) > 1 and all(_is_stretched(values, max(everything)) for values in kinds):
+        longest = max(kinds, key=len)
+        other = next(values for values in kinds if values != longest)
+        text = (
+            f"some labels hold {_list(map(name, longest))}, others {_list(map(name, other))}: as if each had been "
+            f"stretched to {longest[-1]} by itself, so that one value is not one class"
+        )
+        fix = "save them as they were drawn, or name the values in dataset.json if all are classes"
+        if all(min(abs(value - one) for one in longest) <= 1 for values in kinds for value in values):
+            finding.warnings.append(f"{text}; if so, {fix}.")  # or some lack a class
+        else:
+            finding.problems.append(f"{text}; {fix}.")
+
+
+def _is_stretched(values, top):
+    """Whether values, rising, are spread evenly from 0 to `top`, as by a program that shows a label brightly."""
+    even = [top * i / (len(values) - 1) for i in range(len(values))]
+    return top >= LEAST_SPREAD and all(abs(value - one) <= 1 for value, one in zip(values, even, strict=True))
 
 
 def _part_values(several):
@@ -428,7 +454,7 @@ def find_turned(shares):
 
 
 def find_lone(contents, known):
-    """Problems with labels that hold 1 alone, which beside 0 and 255 may be all of an image, or nothing in it.
+    """Problems with labels that hold 1 alone beside 0 and 255, or 255 beside 0 and 1: all of an image, or nothing.
 
     Parameters
     ----------
@@ -439,19 +465,22 @@ def find_lone(contents, known):
     Returns
     -------
     list of (path, str)
-        The first one, with a sentence; none where others hold 0 and 1, which say what 1 is.
+        The first one, with a sentence; none where others hold 0 and that value, which say what it is.
     """
     held = {
         file: {labels.translate(value, content.palette, known.reading) for value in content.counts} - {known.ignore}
         for file, content in contents.items()
     }
-    lone = [file for file, values in held.items() if values == {1}]
-    low, high = known.values[0], known.values[-1]
-    if known.objects or len(known.values) > 2 or low != 0 or high < LEAST_SPREAD or not lone or {0, 1} in held.values():
+    if known.objects or len(known.values) > 2 or known.values[0] != 0:
         return []
-    more = f", as {len(lone)} labels do" if len(lone) > 1 else ""
-    text = f"where others hold 0 and {high}: whether it is white everywhere, or nowhere, cannot be known"
-    return [(lone[0], f"holds 1 alone{more}, {text}; write {high} or 0.")]
+    together = set().union(*held.values(), known.values) & WHITE
+    for value in together:
+        lone = [file for file, values in held.items() if values == {value}]
+        if lone and {0, value} not in held.values() and (others := together - {value}):
+            more = f", as {len(lone)} labels do" if len(lone) > 1 else ""
+            text = f"where others hold 0 and {max(others)}: whether it is white everywhere, or nowhere, cannot be known"
+            return [(lone[0], f"holds {value} alone{more}, {text}; write {max(others)} or 0.")]
+    return []
 
 
 def may_number_objects(contents):

@@ -230,7 +230,8 @@ def find_classes(label_files, mask_files, folder, ignore=None, objects=False):
     if finding.classes and len(finding.classes.values) == 2 and not (described.values or objects):
         sharp = [content for content in masks.values() if not blur.find_ends(content, content.in_colour)]
         reading = finding.classes.reading
-        written = {labels.translate(value, content.palette, reading) for content in sharp for value in content.counts}
+        held = [{labels.translate(value, content.palette, reading) for value in content.counts} for content in sharp]
+        written = set().union(*held)
         if len(written) > 2 and not written & set(finding.classes.values) - {0}:
             file, known = next(iter(mask_files.values())), finding.classes
             held, named = (
@@ -241,7 +242,8 @@ def find_classes(label_files, mask_files, folder, ignore=None, objects=False):
                 f"{file}: masks hold {held}, labels {named}; write masks in the values of the labels, and those that "
                 "number objects as inside and outside."
             )
-        if written - {0, 255} - set(finding.classes.values) and 2 < len(written) <= meanings.MOST_CLASSES:
+        more = written - {0, 255} - set(finding.classes.values)
+        if more and 2 < len(written) <= meanings.MOST_CLASSES and not meanings.is_mixed(held):
             # The labels lack a class that the masks have.
             chosen = tuple(sorted((written - {255}) | set(finding.classes.values)))
             known = replace(finding.classes, values=chosen, names=tuple(map(str, chosen)))

@@ -62,6 +62,14 @@ class Layout:
             image, label = image_files[shifted[0]], label_files[shifted[1]]
             text = "are numbered otherwise, so that which belong together cannot be known"
             raise ValueError(f"{image} and {label.name}: images and labels {text}; give both the same numbers.")
+        again = pairing.pair(image_files, paired.orphans).labels if len(paired.orphans) > 1 else {}
+        if len(again) == len(paired.orphans) > 1:
+            stem, orphan = next(iter(again.items()))
+            image, label = image_files[stem], label_files.get(paired.labels.get(stem))
+            fits = f"fits {image.name}{f', as {label.name} does' if label else ''}"
+            raise ValueError(
+                f"{label_files[orphan]}: {fits}, but others are labels of another kind; move one elsewhere."
+            )
         if paired.rule:
             self.rules.append(f"{part}: {paired.rule}.")
         parts, unlabelled = listing.name_parts(image_files) if parted else {}, []

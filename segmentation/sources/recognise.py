@@ -1,17 +1,15 @@
 """Which layout a dataset has: the first one of `known.LAYOUTS` that fits, what it leaves unread, or what is missing."""
 
-import re
 import shlex
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
-from segmentation.files import folders, images
+from segmentation.files import description, folders, images
 from segmentation.sources import annotations, contents, known, listing, ordinary
 
 LISTS = ("trainval.txt", "codes.txt")  # beside those of parts
 TABLES = ("class_dict.csv", "_classes.csv")
-VOID_NAMES = "void|unlabell?ed|unknown|ignored?"
 OTHERS = {  # what may hold labels, or images, and what to do
     (".xml", ".geojson", ".json", ".roi", ".zip", ".txt"): "if labels are in them, export masks or COCO's JSON",
     (".mat", ".npz", ".hdf", ".h5", ".mhd", ".mha", ".nrrd", ".ppm", ".pgm"): "save images and labels as TIFF or PNG",
@@ -89,8 +87,7 @@ def _name_classes(layout, folder):
     for file in tables if masks else []:
         found = contents.fit_classes(annotations.read_classes(file), masks)
         if found:
-            # The value 0 is what is around everything, whatever it is called.
-            voids = [name for name in found if re.fullmatch(VOID_NAMES, name.lower()) and found[name] != 0]
+            voids = description.find_voids(found)
             void = next((name for name in voids if name.lower() == "ignore"), voids[0] if len(voids) == 1 else None)
             void = void if len(found) > 2 else None
             layout.labels = {"ignore" if name == void else name: value for name, value in found.items()}
