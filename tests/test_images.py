@@ -260,10 +260,11 @@ def test_the_previews_of_a_camera_are_left_out(tmp_path):
 
 @pytest.mark.parametrize("array", [GREY, GREY > 100, GREY.astype(">f4"), GREY.astype(np.int64).T])
 def test_npy_is_one_image_of_two_axes(tmp_path, array):
-    np.save(tmp_path / "a.npy", array)
-    found = images.read_array(tmp_path / "a.npy")
-    assert found.dtype.isnative
-    np.testing.assert_array_equal(found, np.uint8(array) * 255 if array.dtype == bool else array)
+    for saved in (array, array[np.newaxis], array[..., np.newaxis]):
+        np.save(tmp_path / "a.npy", saved)
+        found = images.read_array(tmp_path / "a.npy")
+        assert found.dtype.isnative
+        np.testing.assert_array_equal(found, np.uint8(array) * 255 if array.dtype == bool else array)
 
 
 @pytest.mark.parametrize(

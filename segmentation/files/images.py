@@ -208,8 +208,10 @@ def _read_animation(image):
 
 
 def _read_numpy(file):
-    """Read one image of two axes."""
+    """Read one image of two axes, beside which there may be one of length 1."""
     array = np.load(file, allow_pickle=False, mmap_mode="r")
+    if isinstance(array, np.ndarray) and array.ndim == 3 and 1 in (array.shape[0], array.shape[2]):
+        array = array[0] if array.shape[0] == 1 else array[..., 0]
     if not isinstance(array, np.ndarray) or array.ndim != 2:
         found = f"is an array of the shape {array.shape}" if isinstance(array, np.ndarray) else "holds several arrays"
         raise rasters.Refusal(f"{found}, whose axes cannot be known; save it as TIFF.")

@@ -84,7 +84,7 @@ def read_label(file, facts):
 
 def _digest(array):
     """A fingerprint of an array's values, whatever their type; None if they are all one, as in a blank tile."""
-    low, high = array.min(), array.max()
+    low, high = array.min().item(), array.max().item()  # beside which half floats would overflow
     if low == high:
         return None
     plain = array.dtype.kind == "u" or (low >= 0 and high <= 65535 and not np.any(array % 1))
