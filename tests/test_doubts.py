@@ -58,6 +58,18 @@ def test_places_that_are_near_are_one(gap, expected):
     assert sum(doubt.weight for doubt in found) == pytest.approx(2 * 20 * 14, abs=12)  # less the corners
 
 
+def test_near_places_of_two_kinds_or_too_many_stay_apart():
+    label, seen = np.zeros((80, 240), bool), np.zeros((80, 240), "float32")
+    seen[10:30, 10:24] = 1
+    label[10:30, 36:50] = True
+    found = {doubt.box: doubt.text for doubt in doubts.find_places("a", label, seen, NAMES)}
+    texts = ["labelled membrane, cell is seen", "labelled cell, membrane is seen"]
+    assert found == dict(zip([(10, 10, 30, 24), (10, 36, 30, 50)], texts, strict=True))
+    seen[:] = 0
+    seen[40:60, 10:230] = np.arange(220) % 20 < 8
+    assert len(doubts.find_places("a", np.zeros_like(label), seen, NAMES)) == 11
+
+
 def test_planted_faults_are_found_first_and_called_by_name():
     drawn = [draw_cells(seed) for seed in range(24)]
     labels, maps = [label.copy() for label, _, _ in drawn], [probability for _, probability, _ in drawn]

@@ -158,6 +158,11 @@ def test_masks_of_two_codings_are_each_read_by_their_own(tmp_path, capsys):
         assert evaluate.main([str(tmp_path / "masks"), str(tmp_path / "label")]) == 0
         lines = capsys.readouterr().out.splitlines()
         assert "mean_iou" not in " ".join(lines) and lines[-1].split()[:2] == ["mean", "1.0000"]
+    save(np.uint8(LABEL) * 255, tmp_path / "masks" / "a.png")
+    save(np.uint8(MASK) * 255, tmp_path / "masks" / "b.png")
+    save(np.ones((2, 4), np.uint8), tmp_path / "masks" / "c.png")
+    assert evaluate.main([str(tmp_path / "masks"), str(tmp_path / "label")]) == 2
+    assert "masks/c.png: holds 1 alone, where others hold 0 and 255" in capsys.readouterr().err
 
 
 def test_masks_that_number_objects_are_scored_as_labels_that_do(tmp_path, capsys):

@@ -423,12 +423,15 @@ def _find_classes(folder, parts, described, ignore, objects, found):
     if missing and described.values:
         text = f"names what no label holds and cannot be learned: {', '.join(missing)}."
         found.warnings.append((described.file, text))
-    for name in description.find_voids(described.values):
+    ignored = {name: value for name, value in described.values.items() if value == ignore}
+    for name in [] if objects else description.find_voids(described.values):
+        if name in ignored:
+            continue
         text = f"{name} is learned as a class; call it ignore if such pixels are not labelled."
         found.warnings.append((described.file, text))
     tested = {file: parts["test"].facts[file] for file in parts["test"].labels.values()}
     seen = {file: facts.content for file, facts in tested.items() if facts}
-    found.problems += meanings.find_lone(contents | seen, finding.classes)
+    found.problems += meanings.find_lone(contents | seen, finding.classes, described.values.values())
     for file, facts in tested.items():
         unknown = meanings.find_unknown(facts.content, finding.classes) if facts else []
         if unknown and blur.find_ends(facts.content, facts.content.in_colour):

@@ -171,7 +171,7 @@ def choose_reading(contents, named=()):
         One of `READINGS`: grey values and indices as they are, greys in place of colours, or colours.
     """
     colours, painted = {}, [content for content in contents if content.palette]
-    telling = [content for content in painted if len(set(content.palette.values())) == len(content.palette)]
+    telling = [content for content in painted if len(content.palette) == 1 or len(set(content.palette.values())) > 1]
     for content in telling or painted:
         for index, code in content.palette.items():
             colours.setdefault(index, set()).add(code)
@@ -183,7 +183,7 @@ def choose_reading(contents, named=()):
     if any(value > 65535 for value in named) and not in_colour:
         return "colours"  # as the owner names them
     if not in_colour and consistent and len(telling) < len(painted):
-        return "values"  # the palettes of some files give two classes one colour
+        return "values"  # the palettes of some files give all classes one colour
     in_greys = all(_to_grey(code) is not None for code in codes)
     indices = set().union(*(content.counts for content in contents))
     if not in_colour and consistent and (not in_greys or (named and indices <= set(named))):

@@ -312,10 +312,12 @@ def _look_for_codings(read, everything, name, in_colour, finding):
         value, usual = min(lone), _list(map(name, sorted(everything - lone)))
         files = [file for file, content in read.items() if value in content.counts]
         more = f", as {len(files)} labels do" if len(files) > 1 else ""
-        finding.problems.append(
-            f"{files[0]}: holds {name(value)} alone{more}, where others hold {usual}: whether that is a class, one of "
-            "these or not labelled cannot be known; write one of these, or name it in dataset.json."
-        )
+        text = f"{files[0]}: holds {name(value)} alone{more}, where others hold {usual}"
+        if len(files) == 1 or value >= LEAST_SPREAD:
+            unclear = "whether that is a class, one of these or not labelled cannot be known"
+            finding.problems.append(f"{text}: {unclear}; write one of these, or name it in dataset.json.")
+        else:
+            finding.warnings.append(f"{text}: it is learned as a class.")
         return
     fix = "name the values in dataset.json if they are classes, or else write 0 and 255 in all of them"
     few = {value for value in everything if sum(content.counts.get(value, 0) for content in read.values()) < FEWEST}
@@ -374,7 +376,7 @@ def _look_for_codings(read, everything, name, in_colour, finding):
             f"stretched to {longest[-1]} by itself, so that one value is not one class"
         )
         fix = "save them as they were drawn, or name the values in dataset.json if all are classes"
-        if all(min(abs(value - one) for one in longest) <= 1 for values in kinds for value in values):
+        if all(set(values) <= set(longest) for values in kinds):
             finding.warnings.append(f"{text}; if so, {fix}.")  # or some lack a class
         else:
             finding.problems.append(f"{text}; {fix}.")
@@ -453,7 +455,7 @@ def find_turned(shares):
     return [f"the higher value has {low:.0%} of the pixels in {one}, and {high:.0%} in {other}, {text}."]
 
 
-def find_lone(contents, known):
+def find_lone(contents, known, told):
     """Problems with labels that hold 1 alone beside 0 and 255, or 255 beside 0 and 1: all of an image, or nothing.
 
     Parameters
@@ -461,6 +463,8 @@ def find_lone(contents, known):
     contents : dict of path to labels.Content
     known : classes.Classes
         As found from them.
+    told : collection of int
+        Values whose meaning is known.
 
     Returns
     -------
@@ -471,10 +475,13 @@ def find_lone(contents, known):
         file: {labels.translate(value, content.palette, known.reading) for value in content.counts} - {known.ignore}
         for file, content in contents.items()
     }
+    for file, content in contents.items():
+        if blur.find_ends(_translate(content, known.reading, known.ignore), known.reading == "colours"):
+            held[file] = set(known.values)
     if known.objects or len(known.values) > 2 or known.values[0] != 0:
         return []
-    together = set().union(*held.values(), known.values) & WHITE
-    for value in together:
+    together = set().union(*held.values()) & WHITE
+    for value in together - set(told):
         lone = [file for file, values in held.items() if values == {value}]
         if lone and {0, value} not in held.values() and (others := together - {value}):
             more = f", as {len(lone)} labels do" if len(lone) > 1 else ""

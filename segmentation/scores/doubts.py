@@ -12,6 +12,7 @@ from segmentation.files import classes
 SMOOTHING = 1.5  # pixels; thinner slivers, as they lie along every edge, do not count
 SURE = 0.5  # of the smoothed disagreement
 NEAR = 8  # pixels around each; places that meet in them are one, as are the membranes of a square without any
+LARGEST = 128  # pixels of a side, of what is joined so
 LARGEST_SHIFT = 32  # pixels, of a label that does not lie on its image
 UNUSUAL = 3.0  # spreads below the usual agreement, of a label that may be another image's
 RARE = 0.1  # of the weight of the most frequent confusion, that is added to that of each, so that no speck comes first
@@ -58,27 +59,40 @@ def find_places(section, label, probability, names):
     seen = each.argmax(-1)
     against = np.where(known & (seen != numbers), each.max(-1) - given, 0)
     sure = (ndimage.gaussian_filter(against.astype("float32"), SMOOTHING) > SURE) & (against > 0)
-    if not sure.any():
-        return []
-    groups, count = ndimage.label(ndimage.distance_transform_edt(~sure) <= NEAR)
-    doubts = []
-    for number, window in enumerate(ndimage.find_objects(groups * sure, count), start=1):
-        inside = (groups[window] == number) & sure[window]
-        pairs = numbers[window][inside] * len(names) + seen[window][inside]
-        there, instead = divmod(int(np.bincount(pairs).argmax()), len(names))
-        box = (window[0].start, window[1].start, window[0].stop, window[1].stop)
-        doubts.append(
-            Doubt(
-                section=section,
-                box=box,
-                labelled=there,
-                seen=instead,
-                sure=float(each.max(-1)[window][inside].mean()),
-                weight=float(against[window][inside].sum()),
-                text=f"labelled {names[there]}, {names[instead]} is seen",
+    touching, count = ndimage.label(sure, structure=np.ones((3, 3)))
+    pairs, doubts = np.full(label.shape, -1), []
+    for number, window in enumerate(ndimage.find_objects(touching, count), start=1):
+        inside = touching[window] == number
+        both = numbers[window][inside] * len(names) + seen[window][inside]
+        pairs[window][inside] = np.bincount(both).argmax()
+    for pair in np.unique(pairs[sure]).tolist():
+        there, instead = divmod(pair, len(names))
+        for window, inside in _join(pairs == pair, touching):
+            doubts.append(
+                Doubt(
+                    section=section,
+                    box=(window[0].start, window[1].start, window[0].stop, window[1].stop),
+                    labelled=there,
+                    seen=instead,
+                    sure=float(each.max(-1)[window][inside].mean()),
+                    weight=float(against[window][inside].sum()),
+                    text=f"labelled {names[there]}, {names[instead]} is seen",
+                )
             )
-        )
     return doubts
+
+
+def _join(doubtful, touching):
+    """Join those of some numbered places, True, that are near: yields windows, and which pixels in them are meant."""
+    windows = ndimage.find_objects(touching)
+    groups, count = ndimage.label(ndimage.distance_transform_edt(~doubtful) <= NEAR)
+    for number, window in enumerate(ndimage.find_objects(groups * doubtful, count), start=1):
+        inside = (groups[window] == number) & doubtful[window]
+        if max(side.stop - side.start for side in window) <= LARGEST:
+            yield window, inside
+            continue
+        for part in np.unique(touching[window][inside]).tolist():
+            yield windows[part - 1], touching[windows[part - 1]] == part
 
 
 def find_unusual(agreements):

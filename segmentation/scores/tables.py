@@ -234,12 +234,12 @@ def find_classes(label_files, mask_files, folder, ignore=None, objects=False):
         written = set().union(*held)
         if len(written) > 2 and not written & set(finding.classes.values) - {0}:
             file, known = next(iter(mask_files.values())), finding.classes
-            held, named = (
+            there, named = (
                 ", ".join(labels.name_value(value, value > meanings.HIGHEST) for value in sorted(values)[:4])
                 for values in (written, known.values)
             )
             raise ValueError(
-                f"{file}: masks hold {held}, labels {named}; write masks in the values of the labels, and those that "
+                f"{file}: masks hold {there}, labels {named}; write masks in the values of the labels, and those that "
                 "number objects as inside and outside."
             )
         more = written - {0, 255} - set(finding.classes.values)
@@ -253,8 +253,10 @@ def find_classes(label_files, mask_files, folder, ignore=None, objects=False):
         (value,) = values
         chosen = (0, value or 255)
         finding = meanings.Finding(classes.Classes(chosen, tuple(map(str, chosen)), ignore=ignore), [], [], [])
-    if finding.classes and (lone := meanings.find_lone(contents, finding.classes)):
-        raise ValueError(": ".join(map(str, lone[0])))
+    known = finding.classes
+    for read, told in ((contents, described.values.values()), (masks, known.values)) if known else ():
+        if lone := meanings.find_lone(read, known, told):
+            raise ValueError(": ".join(map(str, lone[0])))
     notes = finding.notes + finding.warnings
     if finding.classes and len(finding.classes.values) > 2 and masks:
         known = set(finding.classes.values)

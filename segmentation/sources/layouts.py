@@ -1,6 +1,7 @@
 """What a dataset in the layout of others consists of: pairs of images and labels, and what was taken for what."""
 
 import functools
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -62,14 +63,11 @@ class Layout:
             image, label = image_files[shifted[0]], label_files[shifted[1]]
             text = "are numbered otherwise, so that which belong together cannot be known"
             raise ValueError(f"{image} and {label.name}: images and labels {text}; give both the same numbers.")
-        again = pairing.pair(image_files, paired.orphans).labels if len(paired.orphans) > 1 else {}
-        if len(again) == len(paired.orphans) > 1:
-            stem, orphan = next(iter(again.items()))
-            image, label = image_files[stem], label_files.get(paired.labels.get(stem))
-            fits = f"fits {image.name}{f', as {label.name} does' if label else ''}"
-            raise ValueError(
-                f"{label_files[orphan]}: {fits}, but others are labels of another kind; move one elsewhere."
-            )
+        if again := _find_second_kind(paired):
+            orphan, stem = again
+            label = label_files[paired.labels[stem]]
+            text = f"fits {image_files[stem].name}, as {label.name} does"
+            raise ValueError(f"{label_files[orphan]}: {text}; keep one kind of labels there, and move the other away.")
         if paired.rule:
             self.rules.append(f"{part}: {paired.rule}.")
         parts, unlabelled = listing.name_parts(image_files) if parted else {}, []
@@ -104,6 +102,18 @@ class Layout:
     def can_be_trained_on(self):
         """Whether an image to train on has a label."""
         return any(pair.part == "train" and pair.label is not None for pair in self.pairs)
+
+
+def _find_second_kind(paired):
+    """A label without an image, and the image with a label whose name it begins with, if it is so with all; or None."""
+    fits = {}
+    for orphan in paired.orphans:
+        begun = [stem for stem in paired.labels if re.match(rf"{re.escape(stem)}[ _-]", orphan)]
+        fits[orphan] = max(begun, key=len, default=None)
+    if not fits or None in fits.values():
+        return None
+    kinds = {orphan.removeprefix(stem) for orphan, stem in fits.items()}
+    return next(iter(fits.items())) if 2 * len(kinds) <= len(fits) else None
 
 
 def _list_files(content):
