@@ -32,6 +32,7 @@ CONNECTION = re.compile("gloo|nccl|peer|socket|coordination|heartbeat|UNAVAILABL
 MESSAGE = re.compile(r"WARNING: All log messages before|[IWE]\d{4} |[\d-]+ [\d:.]+: [IWE] |To enable the following")
 PROCESSOR = Path("/proc/cpuinfo")  # Linux's
 BFLOAT16 = re.compile(r"^flags\s*:.*\b(avx512_bf16|amx_bf16)\b", re.MULTILINE)
+EXTRAS = "matplotlib", "sklearn"  # for what Keras draws and wraps, which is not used here and takes a second to start
 OUT_OF_MEMORY = re.compile("ResourceExhausted|RESOURCE_EXHAUSTED|OutOfMemory|MemoryError|out of memory")
 
 
@@ -58,7 +59,7 @@ def start():
     Both can be chosen by TensorFlow's own variables: with `TF_CPP_MIN_LOG_LEVEL=0` it says, for instance, why it finds
     no GPU. JAX takes the gradients of `transposed`.
     """
-    with STARTING:
+    with STARTING, _hide(EXTRAS):
         if platform.machine() in ("x86_64", "AMD64"):
             os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
         if "TF_CPP_MIN_LOG_LEVEL" in os.environ or "tensorflow" in sys.modules:
@@ -72,6 +73,18 @@ def start():
             from segmentation import transposed
 
             transposed.use()
+
+
+@contextmanager
+def _hide(packages):
+    """Let packages that were not imported yet seem not to be installed."""
+    hidden = [name for name in packages if name not in sys.modules]
+    sys.modules.update(dict.fromkeys(hidden))
+    try:
+        yield
+    finally:
+        for name in hidden:
+            del sys.modules[name]
 
 
 @contextmanager

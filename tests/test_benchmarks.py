@@ -27,6 +27,7 @@ from benchmarks import (
     peers,
     planted,
     ranges,
+    ranking,
     rare,
     scaling,
     startup,
@@ -411,3 +412,25 @@ def test_faults_are_planted_where_it_is_said(tmp_path):
     assert not planted.is_found(("4", (10, 10, 30, 30)), row)
     assert not planted.is_found(("3", None), row)
     assert planted.is_found(("3", None), row | {"what": "its label is flipped or turned"})
+
+
+def test_what_a_network_disagrees_with_itself_about_is_labelled_first(monkeypatch):
+    monkeypatch.setattr(ranking.masks, "predict", lambda network, image, turns: network(image))
+    image = np.random.default_rng(0).random((8, 8))
+    assert ranking.disagree(lambda turned: turned * 2, image) < 1e-9
+    assert ranking.disagree(lambda turned: np.cumsum(turned, axis=0), image) > 0.1
+    trained = {}
+
+    def train(options, name, numbers, pairs):
+        trained[name] = list(numbers)
+        return None, 0.5
+
+    monkeypatch.setattr(ranking, "train", train)
+    monkeypatch.setattr(ranking, "disagree", lambda network, image: image)
+    pairs = SimpleNamespace(stems=[str(i) for i in range(24)], images=list(range(24))), None
+    rows = list(ranking.compare(SimpleNamespace(seed=0), pairs))
+    begun = trained["round0"]
+    assert len(begun) == 2 and trained["at_random"][:2] == begun and len(trained["at_random"]) == 8
+    assert trained["ranked"][2:] == [i for i in range(23, -1, -1) if i not in begun][:6]
+    assert [row["chosen"] for row in rows] == ["ranked", "at random"]
+    assert rows[0]["sections"] == " ".join(map(str, trained["ranked"]))

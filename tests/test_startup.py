@@ -68,6 +68,18 @@ def test_tensorflow_starts_silently_and_what_others_say_is_passed_on(monkeypatch
     assert "tensorflow" in ended.stdout
 
 
+def test_keras_starts_without_what_takes_long_and_is_not_used():
+    code = (
+        "import sys\n"
+        "from segmentation import devices\n"
+        "devices.start()\n"
+        "print(sorted({name.split('.')[0] for name in sys.modules} & {'matplotlib', 'sklearn'}))\n"
+        "import matplotlib.pyplot\n"
+        "from segmentation import figures\n"
+    )
+    assert run(code, check=True).stdout.strip() == "[]"
+
+
 def test_the_users_own_settings_of_tensorflow_stay(monkeypatch):
     monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "0")
     monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "1")
