@@ -84,7 +84,7 @@ def main(argv=None):
     crops = data.Crops(pairs.images, pairs.labels, crop=arguments.crop, batch_size=4, steps=arguments.steps)
     for workers in (1, batches.WORKERS):
         print(f"{workers} threads make {count_crops(crops, workers, 5 * arguments.steps):.0f} crops a second")
-    network = unet(width=arguments.width)
+    network = unet((None, None, pairs.images[0].shape[-1]), width=arguments.width)
     network.compile("adam", "binary_crossentropy")
     seconds = time_sources(network, crops, batches.WORKERS, arguments.turns)
     for name, values in seconds.items():

@@ -211,6 +211,9 @@ def test_a_training_set_is_made_checked_and_weighed(tmp_path, capfd):
     printed = capfd.readouterr().out
     assert "data.py, 5 images: " in printed and "main.py, 5 images: " in printed
     assert len(list((tmp_path / "train" / "label").iterdir())) == 5
+    options = ["--crop", "32", "--width", "2", "--steps", "2", "--turns", "1"]
+    assert loading.main(["--data", str(tmp_path), *options]) == 0
+    assert "waits for data" in capfd.readouterr().out
 
 
 def test_waiting_for_data_is_told_from_sharing_cores(sections, capsys):
