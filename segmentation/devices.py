@@ -59,7 +59,7 @@ def start():
     Both can be chosen by TensorFlow's own variables: with `TF_CPP_MIN_LOG_LEVEL=0` it says, for instance, why it finds
     no GPU. JAX takes the gradients of `transposed`.
     """
-    with STARTING, _hide(EXTRAS):
+    with STARTING, _hide(() if "keras.src" in sys.modules else EXTRAS):
         if platform.machine() in ("x86_64", "AMD64"):
             os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
         if "TF_CPP_MIN_LOG_LEVEL" in os.environ or "tensorflow" in sys.modules:

@@ -55,6 +55,11 @@ def test_white_alone_is_asked_about_where_others_write_another_white(tmp_path):
     assert "7.png: holds 255 alone, where others hold 0 and 1: whether it is white everywhere" in problem
     write_labels(tmp_path, *[(0, 1)] * 6, (0, 255), (255, 255))
     assert not dataset.survey(tmp_path).problems
+    write_labels(tmp_path, (0, 128))
+    write(tmp_path / "test/a.png", to_bytes(draw_discs(9)[0]))
+    write(tmp_path / "test/label/a.png", np.ones((64, 64), np.uint8))
+    (problem,) = dataset.survey(tmp_path).problems
+    assert "test/label/a.png: holds 1 alone, where others hold 0 and 128" in problem
 
 
 def test_labels_that_were_stretched_one_by_one_are_found(tmp_path):

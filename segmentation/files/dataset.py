@@ -423,10 +423,8 @@ def _find_classes(folder, parts, described, ignore, objects, found):
     if missing and described.values:
         text = f"names what no label holds and cannot be learned: {', '.join(missing)}."
         found.warnings.append((described.file, text))
-    ignored = {name: value for name, value in described.values.items() if value == ignore}
-    for name in [] if objects else description.find_voids(described.values):
-        if name in ignored:
-            continue
+    learned = {name: value for name, value in described.values.items() if value != ignore and not objects}
+    for name in description.find_voids(learned):
         text = f"{name} is learned as a class; call it ignore if such pixels are not labelled."
         found.warnings.append((described.file, text))
     tested = {file: parts["test"].facts[file] for file in parts["test"].labels.values()}

@@ -480,10 +480,12 @@ def find_lone(contents, known, told):
             held[file] = set(known.values)
     if known.objects or len(known.values) > 2 or known.values[0] != 0:
         return []
-    together = set().union(*held.values()) & WHITE
-    for value in together - set(told):
+    whites = set().union(*held.values()) & WHITE
+    pairs = [values for values in held.values() if len(values) > 1]
+    highs = set(map(max, pairs))
+    for value in whites - set().union(*pairs, told):
         lone = [file for file, values in held.items() if values == {value}]
-        if lone and {0, value} not in held.values() and (others := together - {value}):
+        if lone and (others := (whites | highs) - {value}):
             more = f", as {len(lone)} labels do" if len(lone) > 1 else ""
             text = f"where others hold 0 and {max(others)}: whether it is white everywhere, or nowhere, cannot be known"
             return [(lone[0], f"holds {value} alone{more}, {text}; write {max(others)} or 0.")]

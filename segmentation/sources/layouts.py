@@ -108,9 +108,11 @@ def _find_second_kind(paired):
     """A label without an image, and the image with a label whose name it begins with, if it is so with all; or None."""
     fits = {}
     for orphan in paired.orphans:
-        begun = [stem for stem in paired.labels if re.match(rf"{re.escape(stem)}[ _-]", orphan)]
-        fits[orphan] = max(begun, key=len, default=None)
-    if not fits or None in fits.values():
+        beginnings = [orphan[: mark.start()] for mark in re.finditer("[ _-]", orphan)]
+        fits[orphan] = next((stem for stem in reversed(beginnings) if stem in paired.labels), None)
+        if not fits[orphan]:
+            return None
+    if not fits:
         return None
     kinds = {orphan.removeprefix(stem) for orphan, stem in fits.items()}
     return next(iter(fits.items())) if 2 * len(kinds) <= len(fits) else None
