@@ -1,3 +1,4 @@
+import json
 import os
 import re
 import shutil
@@ -9,7 +10,7 @@ from helpers import draw_section, save, write_bomb
 from PIL import Image
 
 import data
-from segmentation.files import checks, dataset, inventory, splits
+from segmentation.files import checks, dataset, description, inventory, splits
 
 
 def problems(cells, fraction=0.2, crop=32):
@@ -299,3 +300,24 @@ def test_a_label_on_its_side_is_said_to_lie_so(cells):
 def test_split_holds_out_the_last_block():
     assert splits.hold_out([str(i) for i in range(30)], 0.2) == (list(range(24)), list(range(24, 30)))
     assert splits.hold_out(["a", "b", "c", "d"], 0.01) == ([0, 1, 2], [3])
+
+
+@pytest.mark.parametrize(
+    ("said", "text"),
+    [
+        (
+            {"labels": {"a": 0, "b": 255}, "ignore": 1},
+            '"ignore" is not read there; write {"labels": {..., "ignore": 1}}',
+        ),
+        ({"labels": {"a": 0, "b": 255}, "ignore_index": 1}, '"ignore_index" is not read there'),
+        ({"lables": {"a": 0, "b": 255}}, '"lables" is not read; is "labels" meant?'),
+        ({"channel_name": {"0": "red"}}, '"channel_name" is not read; is "channel_names" meant?'),
+    ],
+)
+def test_what_is_meant_for_dataset_json_and_not_read_is_said(said, text, tmp_path):
+    (tmp_path / "dataset.json").write_text(json.dumps(said))
+    with pytest.raises(ValueError) as error:
+        description.read_description(tmp_path)
+    assert text in str(error.value)
+    (tmp_path / "dataset.json").write_text(json.dumps({"numTraining": 3, "file_ending": ".png", "name": "x"}))
+    assert description.read_description(tmp_path).values == {}

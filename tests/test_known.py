@@ -209,7 +209,7 @@ def draw_coco(source):
 
 
 def draw_lgg(source):
-    for i, patient in enumerate(("TCGA_CS_4941", "TCGA_DU_5849")):
+    for i, patient in enumerate(("TCGA_CS_4941_19960909", "TCGA_DU_5849_19950405")):
         for page in (1, 2):
             write_tiff(source / f"kaggle_3m/{patient}/{patient}_{page}.tif", image(page + 7 * i), photometric="rgb")
             write_tiff(source / f"kaggle_3m/{patient}/{patient}_{page}_mask.tif", np.uint8(WHITE) * 255)
@@ -245,7 +245,7 @@ WHITE_STEMS = {
     "isbi": (["train-volume"], [], {"membrane": 0, "cell": 255}, "a page of a stack"),
     "epfl": (["training"], ["testing"], TWO | {"mitochondrion": 255}, "a page of a stack"),
     "lgg": (
-        [f"TCGA_{name}/TCGA_{name}_{page}" for name in ("CS_4941", "DU_5849") for page in (1, 2)],
+        [f"TCGA_{name}/TCGA_{name}_{page}" for name in ("CS_4941_19960909", "DU_5849_19950405") for page in (1, 2)],
         [],
         TWO | {"abnormality": 255},
         "--group-by folder",
@@ -1133,7 +1133,7 @@ def test_labels_of_test_images_elsewhere_are_no_test_images(tmp_path):
     save(WHITE, tmp_path / "test_labels" / "c_mask.png")
     layout = recognise.find_layout(tmp_path)
     assert [(pair.part, pair.stem) for pair in layout.pairs] == [("test", "c"), ("train", "a")]
-    assert "c_mask.png has no label and is left out" in " ".join(layout.rules)
+    assert "c_mask.png has no image and is left out" in " ".join(layout.rules)
 
 
 def test_numbers_of_coco_may_be_floats_and_entries_may_repeat(tmp_path):
@@ -1237,8 +1237,45 @@ def test_lists_tell_parts(tmp_path):
     assert "What is in train, val and test is told by test.txt, training.txt, val.txt." in layout.rules
     write_text(tmp_path / "lists/test.txt", "a_3\n")  # which leaves one open
     layout = recognise.find_layout(tmp_path)
+    assert [pair.part for pair in layout.pairs] == ["train", "train", "val", "test"]
+    assert layout.rules[0] == f"{tmp_path / 'images/a_4.png'} is in none of the lists and is left out."
+    write_text(tmp_path / "lists/test.txt", "a_0\n")  # which is trained on
+    layout = recognise.find_layout(tmp_path)
     assert {pair.part for pair in layout.pairs} == {"train"}
-    assert layout.rules == [f"{tmp_path / 'lists'} is not known and is left out."]
+    assert layout.rules == [
+        f"{tmp_path / 'lists/test.txt'} is not read and is left out, like lists/training.txt, lists/val.txt."
+    ]
+
+
+@pytest.mark.parametrize(
+    ("files", "parts"),
+    [
+        ({"{}.csv": "image,mask\na b {i}.png,m {i}.png\n"}, "train train val test"),
+        ({"{}_ids.txt": "a b {i}\n"}, "train train val test"),
+        ({"ImageSets/Segmentation/{}_list.txt": "images/a b {i}.png masks/a b {i}.png\n"}, "train train val test"),
+        (
+            {"split.csv": "file,part\na b 0.png,train\na b 1.png,train\na b 2.png,val\na b 3.png,test\n"},
+            "train train val test",
+        ),
+        (
+            {"split.json": {"train": ["a b 0.png", "a b 1.png"], "val": ["a b 2.png"], "test": ["a b 3.png"]}},
+            "train train val test",
+        ),
+        ({"test.txt": "a b 3\n"}, "train train train test"),  # the rest is to be trained on
+        ({"trainval.txt": "a b 0\na b 1\na b 2\n", "test.txt": "a b 3\n"}, "train train train test"),
+        ({"train.csv": "a b 0\na b 1\n"}, "train train train train"),  # perhaps of what has an object
+        ({"notes.csv": "file,seen\na b 0.png,yes\na b 3.png,no\n"}, "train train train train"),
+    ],
+)
+def test_lists_of_many_forms_tell_parts(files, parts, tmp_path):
+    for i in range(4):
+        save(image(i), tmp_path / f"images/a b {i}.png")
+        save(WHITE, tmp_path / f"masks/a b {i}.png")
+    for name, content in files.items():
+        for part, numbers in {"train": (0, 1), "val": (2,), "test": (3,)}.items():
+            lines = "".join(content.format(i=i) for i in numbers) if "{}" in name else content
+            write_text(tmp_path / name.format(part), lines)
+    assert [pair.part for pair in recognise.find_layout(tmp_path).pairs] == parts.split()
 
 
 def test_names_of_labels_as_other_programs_give_them(tmp_path):
@@ -1321,3 +1358,194 @@ def test_lists_do_not_overrule_folders_or_leave_nothing_to_train_on(tmp_path):
     write_text(tmp_path / "whole/val.txt", "0\n1\n2\n3\n")
     for place in ("parted", "whole"):
         assert {pair.part for pair in recognise.find_layout(tmp_path / place).pairs} == {"train"}
+
+
+def test_labels_a_number_off_are_refused_also_where_some_are_missing(tmp_path):
+    for i in range(6):
+        save(image(i), tmp_path / f"folders/images/img_{i}.png")
+        save(image(i), tmp_path / f"flat/{i}.png")
+        if i != 3:
+            save(WHITE, tmp_path / f"folders/masks/mask_{i + 1}.png")
+        save(WHITE, tmp_path / f"flat/{i + 1}_mask.png")
+    for name in ("folders", "flat"):
+        with pytest.raises(ValueError, match="images and labels are numbered otherwise"):
+            recognise.find_layout(tmp_path / name)
+
+
+@pytest.mark.parametrize("name", ["{i}", "{i:03}_mask", "a{n}_mask_{i}", "a{n}_{i}"])
+def test_a_folder_of_masks_is_of_the_image_that_it_is_called_by(name, tmp_path):
+    for n in range(4):
+        save(image(n), tmp_path / f"source/images/a{n}.png")
+        for i in range(1, 4 - n % 2):
+            save(i == NUMBERS, tmp_path / f"source/masks/a{n}/{name.format(n=n, i=i)}.png")
+    found, text = convert_all(tmp_path / "source", tmp_path)
+    for n in range(4):
+        there = NUMBERS != 3 if n % 2 else True
+        np.testing.assert_array_equal(read_labels(found)[f"a{n}"][0], PARTED & there)
+    assert "The objects of an image are one label" in text
+
+
+def test_a_mask_with_a_number_is_of_the_image_with_that_number(tmp_path):
+    for stem, mask in (("A1", WHITE), ("A1_1", ~WHITE), ("A2", WHITE)):
+        save(image(len(stem)), tmp_path / f"{stem}.png")
+        save(mask, tmp_path / f"{stem[:2]}_mask{stem[2:]}.png")
+    layout = recognise.find_layout(tmp_path)
+    pairs = {pair.image.name: pair.label.name for pair in layout.pairs}
+    assert pairs == {"A1.png": "A1_mask.png", "A1_1.png": "A1_mask_1.png", "A2.png": "A2_mask.png"}
+
+
+def test_several_masks_of_each_image_are_objects_only_where_they_are_not_as_many(tmp_path):
+    for n in range(4):
+        for place in ("objects", "classes"):
+            save(image(n), tmp_path / place / f"a{n}.png")
+            for i in range(1, 4 - (place == "objects") * (n % 2)):
+                save(i == NUMBERS, tmp_path / place / f"a{n}_mask_{i}.png")
+    found, text = convert_all(tmp_path / "objects", tmp_path)
+    np.testing.assert_array_equal(read_labels(found)["a1"][0], PARTED & (NUMBERS < 3))
+    assert "a border one pixel wide parts those that touch" in text
+    with pytest.raises(ValueError, match="each image has masks _mask_1, _mask_2, _mask_3; if these are classes"):
+        recognise.find_layout(tmp_path / "classes")
+    save(np.uint8(WHITE) + 2 * np.uint8(NUMBERS == 3), tmp_path / "objects/a3_mask_2.png")
+    with pytest.raises(ValueError, match="labels hold more than two values; keep one of them"):
+        recognise.find_layout(tmp_path / "objects")
+
+
+def test_the_same_values_in_every_image_are_classes_and_no_numbers(tmp_path):
+    for n in range(4):
+        for place in ("organs", "cells"):
+            save(image(n), tmp_path / place / f"a{n}.png")
+            most = 3 - n % 3 if place == "cells" else 3
+            save(np.where(most >= NUMBERS, NUMBERS, 0), tmp_path / place / f"a{n}_masks.png")
+    assert recognise.find_layout(tmp_path / "cells").name == "Cellpose's data"
+    organs = recognise.find_layout(tmp_path / "organs")
+    assert (organs.labels, all(pair.label.suffix == ".png" for pair in organs.pairs)) == ({}, True)
+
+
+@pytest.mark.parametrize(
+    "values", [(0, 127, 254), (0, 1, 2), ((0, 0, 0), (255, 0, 0), (0, 0, 255))], ids=["greys", "numbers", "colours"]
+)
+def test_layouts_of_two_classes_refuse_a_third(values, tmp_path):
+    draw_drive(tmp_path / "source")
+    place = tmp_path / "source/training/1st_manual"
+    save(np.array(values, np.uint8)[np.uint8(WHITE) + 2 * np.uint8(NUMBERS == 3)], place / "22_manual1.png")
+    (place / "22_manual1.gif").unlink()
+    with pytest.raises(ValueError, match=r"22_manual1\.png: holds .*, where a mask of two values is expected"):
+        convert.convert([tmp_path / "source"], tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_mask_that_is_smoothed_or_nearly_white_is_one_of_two_values(tmp_path):
+    smooth = np.uint8(255 * np.clip(np.add.outer(np.arange(32), np.zeros(40)) / 8 - 1, 0, 1))
+    for name, mask in (("smooth", smooth), ("nearly", np.where(WHITE, 254, 0) + np.uint8(NUMBERS == 3) * 255)):
+        save(np.uint8(mask), tmp_path / f"{name}.png")
+        np.testing.assert_array_equal(contents.read_white(tmp_path / f"{name}.png")[0] > 0, np.uint8(mask) > 127)
+
+
+def test_own_images_do_not_get_the_classes_of_a_layout_that_they_borrow(tmp_path):
+    for n in range(4):
+        numbers = np.array([0, 7, 8], np.uint8)[np.uint8(WHITE) + 2 * np.uint8(NUMBERS == 3)]
+        save(image(n), tmp_path / f"cvat/leftImg8bit/train/a{n}_leftImg8bit.png")
+        save(numbers, tmp_path / f"cvat/gtFine/train/a{n}_gtFine_labelIds.png")
+        save(image(n), tmp_path / f"voc/JPEGImages/2024_{n:06}.jpg")
+        save(WHITE, tmp_path / f"voc/SegmentationClass/2024_{n:06}.png")
+        save(image(n), tmp_path / f"tissue/TCGA_{n}.png")
+        save(WHITE, tmp_path / f"tissue/TCGA_{n}_mask.png")
+        save(image(n), tmp_path / f"organs/case{n}/images/case{n}.png")
+        for i, organ in enumerate(("liver", "kidney"), start=1):
+            save(i == NUMBERS, tmp_path / f"organs/case{n}/masks/{organ}.png")
+    for name in ("cvat", "voc", "tissue"):
+        assert recognise.find_layout(tmp_path / name).labels == {}
+    with pytest.raises(ValueError, match="each image has masks kidney, liver; if these are classes"):
+        recognise.find_layout(tmp_path / "organs")
+
+
+def test_a_dataset_json_beside_folders_of_others_is_heeded(tmp_path):
+    for n in range(3):
+        save(image(n), tmp_path / f"source/images/{n}.png")
+        save(np.uint8(WHITE) + 2 * np.uint8(NUMBERS == 3), tmp_path / f"source/masks/{n}.png")
+    write_text(tmp_path / "source/dataset.json", {"labels": {"ground": 0, "cell": 1, "ignore": 2}})
+    found, text = convert_all(tmp_path / "source", tmp_path)
+    assert (found.classes.names, found.classes.ignore) == (("ground", "cell"), 2)
+    assert "Classes are named by" in text
+
+
+def test_images_of_coco_of_one_name_belong_to_the_folder_of_their_part(tmp_path):
+    def describe(names, file):
+        shape = {"category_id": 1, "segmentation": [[5, 5, 30, 5, 5, 25]], "iscrowd": 0}
+        said = {"categories": [{"id": 1, "name": "cat"}]}
+        said["images"] = [{"id": i, "file_name": name, "height": 32, "width": 40} for i, name in enumerate(names)]
+        said["annotations"] = [{"id": i, "image_id": i} | shape for i in range(len(names))]
+        write_text(file, said)
+
+    for part, count in (("train", 3), ("val", 2)):
+        describe([f"{i}.png" for i in range(count)], tmp_path / f"two/{part}.json")
+        for i in range(count):
+            save(image(i), tmp_path / f"two/src/{part}/{i}.png")
+    layout = recognise.find_layout(tmp_path / "two")
+    found = [(pair.part, pair.image.parent.name) for pair in layout.pairs]
+    assert found == [("train", "train")] * 3 + [("val", "val")] * 2
+    names = ["train/0.png", "train/1.png", "test/2.png"]
+    describe(names, tmp_path / "one/a.json")
+    for i, name in enumerate(names):
+        save(image(i), tmp_path / "one/images" / name)
+    layout = recognise.find_layout(tmp_path / "one")
+    assert [(pair.part, pair.stem) for pair in layout.pairs] == [("train", "0"), ("train", "1"), ("test", "2")]
+
+
+def test_a_field_of_view_beside_labels_in_one_folder_is_asked_about(tmp_path):
+    for n in range(4):
+        save(image(n), tmp_path / f"r{n}.png")
+        save(np.roll(~WHITE, n), tmp_path / f"r{n}_mask.png")
+        save(WHITE, tmp_path / f"r{n}_vessels.png")
+    with pytest.raises(ValueError, match=r"r0_mask\.png: either r0_vessels\.png or this may be the label"):
+        recognise.find_layout(tmp_path)
+    for n in range(4):
+        (tmp_path / f"r{n}_vessels.png").rename(tmp_path / f"r{n}_outlines.png")
+    assert len(recognise.find_layout(tmp_path).pairs) == 4
+
+
+@pytest.mark.parametrize(
+    ("image_name", "label_name"),
+    [
+        ("{i}/image.png", "{i}/mask.png"),
+        ("images_train/{i}.png", "masks_train/{i}.png"),
+        ("{i}_orig.png", "{i}_mask.png"),
+        ("{i}.png", "{i}.mask.png"),
+        ("{i}.png", "{i} label.png"),
+    ],
+)
+def test_more_ways_to_name_images_and_labels(image_name, label_name, tmp_path):
+    for i in range(3):
+        save(image(i), tmp_path / image_name.format(i=f"a{i}"))
+        save(WHITE, tmp_path / label_name.format(i=f"a{i}"))
+    assert [pair.stem for pair in recognise.find_layout(tmp_path).pairs] == ["a0", "a1", "a2"]
+
+
+def test_test_images_have_folders_of_their_own_beside_those_to_train_on(tmp_path):
+    for places in ("{}", "test_{}", "trainval/{}"):
+        for kind, content in (("images", image(0)), ("masks", WHITE)):
+            save(content, tmp_path / ("b" if "val" in places else "a") / places.format(kind) / "0.png")
+            save(content, tmp_path / "b/TEST" / kind / "1.png")
+    for name in ("a", "b"):
+        assert count_parts(tmp_path / name) == (1, 0, 1)
+
+
+@pytest.mark.parametrize(
+    ("names", "parts"),
+    [
+        ("training_1 training_2 testing_3", "train train test"),
+        ("Train-1 Train-2 Test-3", "train train test"),
+        ("train1 train2 valid3 test4", "train train val test"),
+        ("1_train 2_train 3_test", "train train test"),
+        ("TrainDataset/1 TrainDataset/2 TestDataset/3", "train train test"),
+        ("train/1 train/2 test_1/3 eval/4 holdout/5", "train train test val test"),
+        ("train/1 train/2 my_test/3 unseen_test/4", "train train test test"),
+        ("trainers/1 tests_of_strength/2 contest/3", "train train train"),
+    ],
+)
+def test_words_for_parts(names, parts, tmp_path):
+    for i, name in enumerate(names.split()):
+        save(image(i), tmp_path / f"images/{name}.png")
+        save(WHITE, tmp_path / f"masks/{name}.png")
+    found = {pair.image: pair.part for pair in recognise.find_layout(tmp_path).pairs}
+    assert [found[tmp_path / f"images/{name}.png"] for name in names.split()] == parts.split()

@@ -44,6 +44,7 @@ FOLDERS = {
         "annotations",
         "contents",
         "listing",
+        "parts",
         "layouts",
         "ordinary",
         "outlines",

@@ -255,3 +255,10 @@ def test_labels_that_are_numbered_otherwise_are_found():
     assert find_shift(number("img_{}", (4, 6, 8)), number("mask_{}", (4, 6, 9))) is None  # some are missing
     assert find_shift(number("img_{}", range(1, 11)), number("mask_{}", (*range(1, 10), 11))) is None
     assert find_shift(number("img_{}", range(10)), number("mask_{}", range(1, 8))) is None
+    assert find_shift(number("img_{}", range(10)), number("mask_{}", (*range(1, 5), *range(6, 11)))) is not None
+    assert find_shift(number("img_{}", range(10)), number("mask_{}", (1, 3, 11))) is None  # no more fit so
+
+
+def test_a_number_that_other_names_have_otherwise_is_no_affix():
+    labels = [f"a{i}/a{i}_mask_{j}" for i in range(8) for j in range(1, 4)]
+    assert not pair(number("a{}", range(8)), labels).labels

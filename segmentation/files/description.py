@@ -6,11 +6,13 @@
 import json
 import re
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 
 from segmentation.files import labels
 
 NAME = "dataset.json"
+SAID = {"labels", "channel_names", "modality"}  # all that is read of it
 IGNORE = "ignore"
 VOID = re.compile("void|unlabell?ed|unknown|ignored?", re.IGNORECASE)
 
@@ -47,6 +49,13 @@ def read_description(folder):
     if not isinstance(content, dict):
         raise ValueError(f'{file}: expected {{"labels": {{"background": 0, "vessel": 255}}}}, found no such names.')
     content = {name.lower(): value for name, value in content.items()}
+    for name in sorted(content.keys() - SAID):
+        if VOID.match(name):
+            raise ValueError(
+                f'{file}: "{name}" is not read there; write {{"labels": {{..., "ignore": {content[name]}}}}}.'
+            )
+        if meant := get_close_matches(name, SAID - content.keys(), n=1, cutoff=0.8):
+            raise ValueError(f'{file}: "{name}" is not read; is "{meant[0]}" meant?')
     values = _read_labels(content.get("labels", {}), file)
     for name in [name for name in values if name.lower() == IGNORE]:
         values[IGNORE] = values.pop(name)

@@ -122,8 +122,9 @@ def find_shift(image_stems, label_stems):
     Returns
     -------
     tuple of str, or None
-        An image and a label whose numbers the other side does not have, where as many of either are numbered, by the
-        last numbers of their names: both without gaps, or one of them from 0 or 1 and most numbers of the other unlike.
+        An image and a label whose numbers the other side does not have, by the last numbers of their names. Where there
+        are as many of either: both without gaps, or one of them from 0 or 1 and most numbers of the other unlike. Where
+        some are missing: one of them from 0 and the other from 1, and more fit their neighbours than their equals.
     """
     sides = []
     for stems in (image_stems, label_stems):
@@ -136,9 +137,14 @@ def find_shift(image_stems, label_stems):
     alone = [side.keys() - other.keys() for side, other in ((images, labels), (labels, images))]
     counted = any(run and min(side) in (0, 1) for run, side in zip(runs_on, sides, strict=True) if side)
     by_order = counted and 2 * len(alone[0]) >= len(images)
-    if len(images) != len(labels) or len(images) < 2 or not all(alone) or not (all(runs_on) or by_order):
+    if min(len(images), len(labels)) < 2 or not all(alone):
         return None
-    return images[min(alone[0])], labels[min(alone[1])]
+    equal = len(images) == len(labels) and (all(runs_on) or by_order)
+    step = min(labels) - min(images)
+    beside = {min(images), min(labels)} == {0, 1} and (
+        len({number + step for number in images} & labels.keys()) > len(images.keys() & labels.keys())
+    )
+    return (images[min(alone[0])], labels[min(alone[1])]) if equal or beside else None
 
 
 def _add_equal(reading, images, labels):
@@ -248,6 +254,8 @@ def _find_reading(images, labels, difference, letters):
         if len(pairs) < fewer and general != affixes:
             more = _join(general, images, labels)
             affixes, pairs = (general, more) if len(more) > len(pairs) else (affixes, pairs)
+        if len(pairs) < fewer:
+            pairs = {} if _differs(affixes.image_prefix, images) or _differs(affixes.label_prefix, labels) else pairs
         if len(pairs) > 1 or (len(pairs) == fewer and _is_inside(affixes)):
             readings.append(_Reading(pairs, affixes, difference))
     most = max((len(reading.pairs) for reading in readings), default=0)
@@ -359,6 +367,15 @@ def _renumbers(affixes):
     return any(
         of_image != of_label and _hide_numbers(of_image) == _hide_numbers(of_label) for of_image, of_label in ends
     )
+
+
+def _differs(prefix, places):
+    """Whether names begin as a prefix does but for its number, which is theirs then: a4/a4_mask_ beside a1/a1_mask_."""
+    pieces = re.split(r"\d+", prefix)
+    if len(pieces) == 1:
+        return False
+    form = re.compile(r"\d+".join(map(re.escape, pieces)) + (r"\d+" if not pieces[-1] else ""))
+    return any(form.match(name) and not name.startswith(prefix) for _, name in places.values())
 
 
 def _hide_numbers(affix):

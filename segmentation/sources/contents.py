@@ -8,18 +8,43 @@ from segmentation.files import blur, classes, description, images, labels, meani
 from segmentation.sources import annotations
 
 VOID = 255
+LOOKED_AT = 8  # the first ones of labels
 ALIKE = 4  # labels that are compared
+FEWEST = 4  # labels that hold the same values by no chance
 
 
 def read_white(file):
-    """A label of two classes in 0 and 255, by half of its range, however it is stored: JPEG, GIF, 0 and 1."""
+    """A label of two classes in 0 and 255, by half of its range, however it is stored: JPEG, GIF, 0 and 1.
+
+    ValueError if it holds a third one.
+    """
     label = labels.read_label(file)
+    if third := _find_third(label) if images.find_suffix(file) not in labels.JPEG else None:
+        text = "where a mask of two values is expected; to learn more classes, call the folders images and labels"
+        raise ValueError(f"{file}: holds {third}, {text}.")
     values, half = label.numbers, 127 if label.numbers.max() < 256 else 32767
     if label.palette or label.in_colour:
         values, half = labels.translate_label(label, "colours") >> 24, 3 * 127  # the sum of red, green and blue
-    if images.find_suffix(file) not in (".jpg", ".jpeg") and len(np.unique(values)) <= 2:
+    if images.find_suffix(file) not in labels.JPEG and len(np.unique(values)) <= 2:
         half = values.min() if values.min() < values.max() else 0
     return np.uint8(values > half) * np.uint8(255)
+
+
+def _find_third(label):
+    """The values of a label of more than two, as text, if these are neither nearly two nor smoothed; or else None."""
+    if label.palette or label.in_colour:
+        codes = labels.translate_label(label, "colours")
+        grey = bool(np.all(codes == _spread(codes & 255)))
+        label = labels.Label(codes & 255 if grey else codes, in_colour=not grey)
+    content = labels.survey(label)
+    if len(content.counts) <= 2 or blur.find_ends(content, label.in_colour):
+        return None
+    low, high = min(content.counts), max(content.counts)
+    near = (high - low) / labels.NEAR
+    if near >= 2 and not label.in_colour and all(min(value - low, high - value) <= near for value in content.counts):
+        return None
+    names = [labels.name_value(value, label.in_colour) for value in sorted(content.counts)]
+    return f"{', '.join(names[:4])}{' and more' * (len(names) > 4)}"
 
 
 def read_objects(file):
@@ -44,8 +69,18 @@ def read_sections_of_labels(file, numbered):
 
 
 def read_merged(image, files):
-    """A label whose objects lie in a file each, as by `read_objects`."""
-    numbers = np.zeros(images.read_pages(image).shape[1:3], np.int64)
+    """The label of an image whose objects lie in a file each, as by `read_objects`."""
+    return _merge(files, images.read_pages(image).shape[1:3], image)
+
+
+def read_objects_of(files):
+    """A label whose objects lie in a file each, one or more, as by `read_objects`."""
+    return _merge(files, labels.read_label(files[0]).numbers.shape[1:], files[0])
+
+
+def _merge(files, size, image):
+    """Objects that lie in a file each as a label of that size, which is that of another file."""
+    numbers = np.zeros(size, np.int64)
     for number, file in enumerate(files, start=1):
         inside = read_white(file)[0] > 0
         if inside.shape != numbers.shape:
@@ -68,9 +103,9 @@ def read_recoded(file, table):
     return recoded
 
 
-def look(files):
-    """The `labels.Content` of the first ones of some labels that hold more than two values and are not blurred."""
-    contents = [labels.survey(labels.read_label(file)) for file in list(files)[:8]]
+def look(files, every=False):
+    """The `labels.Content` of the first ones of some labels, or of all, that hold more than two values, not blurred."""
+    contents = [labels.survey(labels.read_label(file)) for file in list(files)[: None if every else LOOKED_AT]]
     return [
         content for content in contents if len(content.counts) > 2 and not blur.find_ends(content, content.in_colour)
     ]
@@ -78,7 +113,7 @@ def look(files):
 
 def hold_few_values(files):
     """Whether the first ones of some images hold so few values that they may be labels of classes."""
-    return all(map(_holds_few_values, list(files)[:8]))
+    return all(map(_holds_few_values, list(files)[:LOOKED_AT]))
 
 
 def _holds_few_values(file):
@@ -104,7 +139,7 @@ def fit_classes(named, files):
     dict
         Like `named`, in grey where labels are; empty if these hold what the table does not name.
     """
-    read = [labels.read_label(file) for file in files[:8]]
+    read = [labels.read_label(file) for file in files[:LOOKED_AT]]
     reading = "colours" if any(label.palette or label.in_colour for label in read) else "values"
     found = {int(value) for label in read for value in np.unique(labels.translate_label(label, reading))}
     grey = not any(label.palette for label in read) and all(value == _spread(value & 255) for value in found)
@@ -144,13 +179,17 @@ def numbers_objects(files):
 
 
 def are_numbered(several):
-    """Whether labels, as from `look`, number objects; False if there are none."""
-    return bool(several) and meanings.may_number_objects(several)
+    """Whether labels, as from `look`, number objects; False if there are none.
+
+    The same values in all of several images are classes, such as organs, or cannot be told from these.
+    """
+    differ = len({frozenset(content.counts) for content in several}) > 1
+    return bool(several) and meanings.may_number_objects(several) and (differ or len(several) < FEWEST)
 
 
 def are_objects(groups):
     """Whether the masks of an image are each an object of it, by the first ones: of two values, and side by side."""
-    for files in [files for files in groups if len(files) > 1][:8]:
+    for files in [files for files in groups if len(files) > 1][:LOOKED_AT]:
         if look(files):
             return False
         inside = [read_white(file) > 0 for file in files[:8]]

@@ -11,7 +11,7 @@ import tifffile
 from tqdm import tqdm
 
 from segmentation.files import classes, description, images, writing
-from segmentation.sources import listing, recognise
+from segmentation.sources import parts, recognise
 
 PLACES = {  # of the images and the labels of a part
     "train": ("train/image", "train/label"),
@@ -101,7 +101,7 @@ def _describe(found, labels):
             f"- {part}: images {counts[part]}, of which labelled {labelled[part]}." for part in PLACES if counts[part]
         ]
         lines += [f"- {rule}" for rule in layout.rules]
-        named = listing.find_part(source.resolve().name)
+        named = parts.find_part(source.resolve().name)
         if named in ("val", "test") and set(counts) == {"train"}:
             lines.append(f"- Though {source} is called so, all of it is in train/, to be trained on.")
     if labels:
@@ -121,7 +121,8 @@ def _whole_folder(out):
             out.rmdir()
         scratch.replace(out)
     except OSError as error:
-        raise OSError(error.errno, error.strerror or str(error), str(out)) from None
+        missing = error.filename if isinstance(error, FileNotFoundError | PermissionError) else None
+        raise OSError(error.errno, error.strerror or str(error), str(missing or out)) from None
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 

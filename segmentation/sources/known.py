@@ -9,7 +9,7 @@ import re
 from dataclasses import replace
 
 from segmentation.files import description, folders
-from segmentation.sources import annotations, contents, layouts, listing, ordinary, outlines
+from segmentation.sources import annotations, contents, layouts, listing, ordinary, outlines, parts
 
 TRAINED_ON = {  # of Cityscapes: its numbers of the 19 classes that are scored; all others are void
     "road": 7,
@@ -93,7 +93,7 @@ def find_carvana(folder):
     if not (folder / "train_masks").is_dir():
         return None
     files = listing.list_files(listing.enter(folder / "train"))
-    if not all(re.fullmatch(r"[0-9a-f]{12}_\d\d", stem) for stem in files):
+    if not files or not all(re.fullmatch(r"[0-9a-f]{12}_\d\d", stem) for stem in files):
         return None
     layout = layouts.Layout("Carvana (cars)", {"background": 0, "car": 255})
     layout.add("train", files, folder / "train_masks", contents.read_white)
@@ -108,7 +108,7 @@ def find_dsb2018(folder):
         places = {"train": folder}
     layout = layouts.Layout("Data Science Bowl 2018 (nuclei)", {"background": 0, "nucleus": 255})
     layout.rules.append("The objects of an image are one label; a border one pixel wide parts those that touch.")
-    unlabelled, others = [], []
+    unlabelled, others, objects = [], [], {}
     for part, place in places.items():
         for one in listing.list_folders(place) if place.is_dir() else []:
             found = listing.list_files(one / "images")
@@ -117,11 +117,13 @@ def find_dsb2018(folder):
                 continue
             file, label = found[one.name], None
             if (one / "masks").is_dir():
-                label = functools.partial(contents.read_merged, file, list(listing.list_files(one / "masks").values()))
+                objects[one.name] = list(listing.list_files(one / "masks").values())
+                label = functools.partial(contents.read_merged, file, objects[one.name])
             elif part == "train":
                 unlabelled.append(file)
                 continue
             layout.pairs.append(layouts.Pair(part, one.name, file, label))
+    ordinary.refuse_as_many(folder, objects)
     layout.leave_out(unlabelled, "has no label")
     layout.leave_out(others, "does not hold one image of its name")
     return layout
@@ -169,7 +171,7 @@ def find_camvid(folder):
     if all(re.match("(0001TP|0006R0|0016E5|Seq05VD)_", stem) for stem in listing.list_files(folder / "train")):
         layout = layouts.Layout("SegNet's CamVid (streets)", {name: value for value, name in enumerate(CAMVID)})
         layout.rules.append("The value 11 is void: it is not labelled.")
-    for part in listing.PARTS:
+    for part in parts.PARTS:
         layout.add(part, folder / part, folder / f"{part}annot")
     return layout
 
@@ -184,7 +186,9 @@ def find_voc(folder):
     layout.labels = {name: value for value, name in enumerate(VOC)} | {"ignore": contents.VOID}
     names, colours = folder / "class_names.txt", folder / "labelmap.txt"
     found, masks = listing.list_files(folder / "JPEGImages"), listing.list_files(place)
-    official = any(re.fullmatch(r"\d{4}_\d{6}", stem) for stem in masks)  # many keep their own images so, too
+    official = any(
+        re.fullmatch(r"20(0[7-9]|1[0-2])_\d{6}", stem) for stem in masks
+    )  # many keep their own images so, too
     if names.is_file():
         layout = layouts.Layout("Pascal VOC's layout, with classes of its own (class_names.txt)")
         listed = [name for name in listing.read_lines(names) if name != "__ignore__"]
@@ -204,9 +208,9 @@ def find_voc(folder):
     layout.rules.append(f"Labels are those of {place.name}.")
     listed, lists = {}, folder / "ImageSets" / "Segmentation"
     lists = lists if lists.is_dir() else lists.parent
-    files = sorted(lists.glob("*.txt")) if lists.is_dir() else []
+    files = sorted(lists.rglob("*.txt")) if lists.is_dir() else []
     for part, names in {"train": ("trn", "default"), "val": (), "test": ("tst",)}.items():
-        names = (*listing.PARTS[part], *names)
+        names = (*parts.PARTS[part], *names)
         lines = [line for file in files if file.stem.lower() in names for line in listing.read_lines(file)]
         listed[part] = [_find_listed(line, found) for line in lines]
     if any(listed.values()):
@@ -240,14 +244,19 @@ def find_cityscapes(folder):
     truth = places.get("gtFine") or places.get("gtCoarse")
     if not truth or "leftImg8bit" not in places:
         return None
-    layout = layouts.Layout(
-        "Cityscapes (streets)", {name: i for i, name in enumerate(TRAINED_ON)} | {"ignore": contents.VOID}
-    )
-    layout.rules.append(f"Classes are the 19 that are scored, by the labelIds of {truth.name}; all others are void.")
-    layout.rules.append("Cities stay sub-folders: --group-by folder holds out whole cities.")
-    table = {value: i for i, value in enumerate(TRAINED_ON.values())}
-    read = functools.partial(contents.read_recoded, table=table)
-    for part in listing.PARTS:
+    layout, read = layouts.Layout("the layout of Cityscapes, with classes whose names it does not tell"), None
+    if all(
+        re.search(r"_\d{6}_\d{6}_", file.name) for file in listing.walk(truth)
+    ):  # many keep their own images so, too
+        layout = layouts.Layout("Cityscapes (streets)", {name: i for i, name in enumerate(TRAINED_ON)})
+        layout.labels["ignore"] = contents.VOID
+        layout.rules.append(
+            f"Classes are the 19 that are scored, by the labelIds of {truth.name}; all others are void."
+        )
+        layout.rules.append("Cities stay sub-folders: --group-by folder holds out whole cities.")
+        table = {value: i for i, value in enumerate(TRAINED_ON.values())}
+        read = functools.partial(contents.read_recoded, table=table)
+    for part in parts.PARTS:
         found = {
             stem.removesuffix("_leftImg8bit"): file
             for stem, file in listing.list_files(places["leftImg8bit"] / part).items()
@@ -366,16 +375,16 @@ def find_cellpose(folder):
     layout.rules.append("Labels number objects: they become inside, with a border where they touch.")
     places = {}
     for place in sorted(listing.list_folders(folder), key=lambda place: len(place.name)):  # train before train_cyto2
-        places.setdefault(listing.find_part(place.name), place)
+        places.setdefault(parts.find_part(place.name), place)
     places.setdefault("train", folder)
-    for part in listing.PARTS:
+    for part in parts.PARTS:
         place = places.get(part)
         files = {stem.removesuffix("_img"): file for stem, file in (listing.list_here(place) if place else {}).items()}
         made = {stem: file for stem, file in files.items() if re.search("_(flows|cp_output|outlines|seg)$", stem)}
         files = {stem: file for stem, file in files.items() if stem not in made}
         suffix = "_cp_masks" if any(stem.endswith("_cp_masks") for stem in files) else "_masks"
         found, masks = listing.split_by_suffix(files, suffix)
-        if part != "test" and masks and not contents.numbers_objects(masks.values()):
+        if part != "test" and masks and suffix == "_masks" and not contents.numbers_objects(masks.values()):
             return None
         layout.add(part, found, masks, contents.read_objects)
         layout.leave_out(made.values(), "is made by Cellpose")
@@ -445,5 +454,6 @@ LAYOUTS = (
     find_pets,
     ordinary.find_same_names,
     ordinary.find_folders,
+    ordinary.find_samples,
     ordinary.find_suffixes,
 )

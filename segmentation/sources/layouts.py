@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from segmentation.files import folders, pairing
-from segmentation.sources import listing
+from segmentation.sources import listing, parts
 
 NAMED = 3  # files that are left out like the first one, of many
 
@@ -70,15 +70,15 @@ class Layout:
             raise ValueError(f"{label_files[orphan]}: {text}; keep one kind of labels there, and move the other away.")
         if paired.rule:
             self.rules.append(f"{part}: {paired.rule}.")
-        parts, unlabelled = listing.name_parts(image_files) if parted else {}, []
+        named, unlabelled = parts.name_parts(image_files) if parted else {}, []
         for stem, file in image_files.items():
-            label, (own, name) = label_files.get(paired.labels.get(stem)), parts.get(stem, (part, stem))
+            label, (own, name) = label_files.get(paired.labels.get(stem)), named.get(stem, (part, stem))
             if label or own == "test":
                 self.pairs.append(Pair(own, name, file, functools.partial(read, label) if read and label else label))
             else:
                 unlabelled.append(file)
-        if parts:
-            self.rules.append("What is in train, val and test is told by folders, or first words, of their names.")
+        if named:
+            self.rules.append("What is in train, val and test is told by folders, or words, of their names.")
         self.leave_out(unlabelled, "has no label")
         self.leave_out([label_files[stem] for stem in paired.orphans], "has no image")
 

@@ -1,15 +1,9 @@
-"""What is in the folders of others: images by stem, sub-folders by the names that are common for them."""
+"""What is in the folders of others: images by stem, sub-folders by their names."""
 
 import re
 from pathlib import Path
 
 from segmentation.files import folders, images
-
-PARTS = {
-    "train": ("train", "training"),
-    "val": ("val", "valid", "validation"),
-    "test": ("test", "testing"),
-}
 
 
 def list_folders(folder):
@@ -52,40 +46,6 @@ def list_json(folder, depth=2):
     """The JSON files in a folder, and in its sub-folders down to a depth, without hidden ones, in order."""
     files = sorted(file for file in folder.glob("*.json") if file.name[0] != ".")
     return files + [file for place in list_folders(folder) if depth for file in list_json(place, depth - 1)]
-
-
-def find_part(name):
-    """Which of `PARTS` a folder stands for by its name, such as training, test_set or val2017; None if for none."""
-    name = re.sub(r"[ _-]?(sets?|sorted|data|images?|imgs?|\d{4})$", "", name.lower())
-    return next((part for part, names in PARTS.items() if name in names), None)
-
-
-def name_parts(stems):
-    """The part that a folder of each stem names, and the stem without it: dict of stem to (part, str).
-
-    A folder further down than the first one names a part only where another names train: rest and test may be two
-    sessions of each patient. As in GlaS the first word of all stems may do so, too. A stem that names none is train's.
-    There is none at all if all are of one part. Where two stems would be the same without the folder, all keep it.
-    """
-    steps = {stem: stem.split("/") for stem in stems}
-    named = {stem: [find_part(place) for place in places[:-1]] for stem, places in steps.items()}
-    deep = any("train" in parts for parts in named.values())
-    words = {stem: re.match("(train|val|test)[A-Z]?_", stem) for stem, places in steps.items() if len(places) == 1}
-    words = words if any(word and word[1] == "train" for word in words.values()) else {}
-    found = {}
-    for stem, places in steps.items():
-        number = next((i for i, part in enumerate(named[stem]) if part and (deep or i == 0)), None)
-        if number is not None:
-            found[stem] = named[stem][number], "/".join([*places[:number], *places[number + 1 :]])
-        else:
-            word = words.get(stem)
-            found[stem] = (word[1] if word else "train"), stem
-    parts = {part for part, _ in found.values()}
-    if "train" not in parts or len(parts) == 1:
-        return {}
-    if len(set(found.values())) < len(found):
-        return {stem: (part, stem) for stem, (part, _) in found.items()}
-    return found
 
 
 def read_lines(file):

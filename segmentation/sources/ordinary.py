@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from segmentation.files import description, folders, images
-from segmentation.sources import annotations, contents, layouts, listing
+from segmentation.sources import annotations, contents, layouts, listing, parts
 
 IMAGES = ("images", "image", "imgs", "img", "input", "inputs", "original", "originals", "raw", "photos")
 LABELS = (
@@ -20,11 +20,21 @@ RARER = {  # names of folders that are looked for where there is none of these
         *("2dmasks", "binarymasks"),
     ),
 }
-SUFFIXES = (  # words at the end of a label's name, after _ or -
+SUFFIXES = (  # words at the end of a label's name, after one of "_ .-"
     *("mask", "masks", "label", "labels", "labelled", "labeled", "seg", "segmentation", "Simple Segmentation"),
     *("gt", "manual", "anno", "annotation", "annotations"),
 )
-OF_IMAGES = ("_sat", "_rgb", "_image", "_img")  # what may stand in an image's name where its label has such a word
+OF_IMAGES = (
+    "_sat",
+    "_rgb",
+    "_image",
+    "_img",
+    "_orig",
+    "_raw",
+)  # what may stand in an image's name where its label has such a word
+MADE = re.compile(
+    "outline|border|boundar|edge|contour|flow|skeleton|weight|overlay|preview|predict|output", re.IGNORECASE
+)
 FEWEST_IMAGES = 4  # with as many masks each, that can be no chance
 
 
@@ -38,7 +48,7 @@ def find_own(folder):
     if not is_own(folder):
         return None
     layout = layouts.Layout("the layout of this repository")
-    places = {part: listing.find_folder(folder, names) for part, names in listing.PARTS.items()}
+    places = {part: listing.find_folder(folder, names) for part, names in parts.PARTS.items()}
     for part, place in places.items():
         if place:
             found, masks = (
@@ -60,32 +70,38 @@ def find_folders(folder):
     """Images and labels in two folders, such as images and masks; with train, val and test outside or inside these."""
     layout = layouts.Layout("a folder of images and one of labels")
     pairs, inside = {}, listing.list_folders(folder)
-    for part, names in listing.PARTS.items():
+    for part, names in parts.PARTS.items():
         place = listing.find_folder(folder, names)
         both = (_find_kind(place, IMAGES), _find_kind(place, LABELS)) if place else (None, None)
         if not all(both):  # train and train_labels, or train_images and train_masks
             both = tuple(
-                listing.find_folder(folder, [n + k for n in names for k in kinds]) for kinds in (IMAGES, LABELS)
+                listing.find_folder(folder, [word for n in names for k in kinds for word in (n + k, k + n)])
+                for kinds in (IMAGES, LABELS)
             )
             both = (both[0] or place, both[1])
         pairs[part] = both
     undivided = False
+    if not all(pairs["train"]) and any(map(all, pairs.values())):  # images, masks, test_images, test_masks
+        pairs["train"] = _find_kind(folder, IMAGES), _find_kind(folder, LABELS)
     if not any(map(all, pairs.values())):
         found, masks = _find_kind(folder, IMAGES), _find_kind(folder, LABELS)
         if not found or not masks:
             return None
         pairs = {
             part: (listing.find_folder(found, names), listing.find_folder(masks, names))
-            for part, names in listing.PARTS.items()
+            for part, names in parts.PARTS.items()
         }
-        undivided = not any(map(all, pairs.values()))
+        taken = {place for places in pairs.values() for place in places}
+        others = [place for place in listing.list_folders(found) if place not in taken]
+        undivided = not any(map(all, pairs.values())) or any(parts.find_part(place.name) for place in others)
         if undivided:
-            pairs = {"train": (found, masks), "test": (listing.find_folder(folder, listing.PARTS["test"]), None)}
+            pairs = {"train": (found, masks), "test": (listing.find_folder(folder, parts.PARTS["test"]), None)}
     for part, (found, masks) in pairs.items():
         if not _add_objects(layout, part, found, masks):
             layout.add(part, found, masks, parted=part == "train" and undivided)
     named = {place for both in pairs.values() for place in both if place}
     others = [place for place in inside if place not in named and not _holds(place, named)]
+    others = [place for place in others if not parts.holds_lists(place)]
     for _, masks in pairs.values():
         truth = list(listing.list_files(listing.enter(masks), masks=True).values())
         if contents.are_alike(truth):
@@ -105,20 +121,22 @@ def _find_kind(folder, kinds):
 
 
 def _add_objects(layout, part, image_folder, mask_folder):
-    """Add pairs where each object of an image has a mask, as a_0.png and a_1.png of a.png; returns whether it is so."""
+    """Add pairs where each object of an image has a mask; returns whether it is so.
+
+    They are called a_0.png and a_1.png of a.png, or lie in a folder a.
+    """
     found, masks = (listing.list_files(listing.enter(place)) for place in (image_folder, mask_folder))
     objects = {}
     for stem, file in masks.items():
         matched = re.fullmatch(r"(.+?)[_-]\d+", stem)
-        if stem in found or not matched or matched[1] not in found:
+        inside = stem.rpartition("/")[0]
+        image = inside if inside in found else matched[1] if matched else None
+        if stem in found or image not in found:
             return False
-        objects.setdefault(matched[1], []).append(file)
+        objects.setdefault(image, []).append(file)
     if max(map(len, objects.values()), default=0) < 2 or not contents.are_objects(list(objects.values())):
         return False
-    endings = {tuple(file.stem[len(Path(stem).name) :] for file in files) for stem, files in objects.items()}
-    if len(objects) >= FEWEST_IMAGES and len(endings) == 1:
-        text = f"each image has masks {', '.join(endings.pop())}; if these are classes, write one label of 0, 1, 2"
-        raise ValueError(f"{mask_folder}: {text}; if they are objects, number them in one label, for --objects.")
+    refuse_as_many(mask_folder, objects)
     layout.rules.append("The objects of an image are one label; a border one pixel wide parts those that touch.")
     layout.labels = {"background": 0, "object": 255}
     for stem, files in objects.items():
@@ -126,6 +144,19 @@ def _add_objects(layout, part, image_folder, mask_folder):
         layout.pairs.append(layouts.Pair(part, stem, found[stem], read))
     layout.leave_out([file for stem, file in found.items() if stem not in objects], "has no label")
     return True
+
+
+def refuse_as_many(folder, objects):
+    """ValueError where each of several images has the same masks, more than one: classes perhaps, or observers.
+
+    `objects` are the files of masks by the stem of their image.
+    """
+    endings = {tuple(file.stem.removeprefix(Path(stem).name) for file in files) for stem, files in objects.items()}
+    if len(objects) < FEWEST_IMAGES or len(endings) > 1 or max(map(len, endings)) < 2:
+        return
+    text = f"each image has masks {', '.join(endings.pop())}; if these are classes, write one label of 0, 1, 2"
+    others = "if they are objects, number them in one label, for --objects; of several observers keep one"
+    raise ValueError(f"{folder}: {text}; {others}.")
 
 
 def _holds(place, named):
@@ -156,6 +187,23 @@ def find_same_names(folder):
     return None
 
 
+def find_samples(folder):
+    """A folder an image, in each of which one file is called image and another mask, or so."""
+    layout = layouts.Layout("a folder for each image and its label")
+    found, masks = {}, {}
+    for stem, file in listing.list_files(listing.enter(folder), masks=True).items():
+        place, _, name = stem.rpartition("/")
+        for kinds, files in ((IMAGES, found), (LABELS, masks)):
+            if place and re.sub("[ _-]", "", name.lower()) in kinds:
+                if place in files:
+                    raise ValueError(f"{files[place]} and {file.name}: which is meant cannot be known; keep one.")
+                files[place] = file
+    if not found or not found.keys() & masks.keys():
+        return None
+    layout.add("train", found, masks, parted=True)
+    return layout
+
+
 def find_suffixes(folder):
     """Images and labels in one folder, or its sub-folders, where labels have a suffix such as _mask (LGG, BUSI)."""
     files, copies = listing.list_files(listing.enter(folder)), []
@@ -182,31 +230,42 @@ def find_suffixes(folder):
     for suffix, masks in kinds.items():
         layout = layouts.Layout("images and labels in one folder")
         stem = folders.find_stem(next(iter(masks.values()))[0])
-        named = re.search(rf"[_-]{suffix}(?=(_\d+)?(\.ome)?$)", stem, re.IGNORECASE)[0]
+        named = re.search(rf"[_ .-]{suffix}(?=(_\d+)?(\.ome)?$)", stem, re.IGNORECASE)[0]
         layout.rules.append(f"Labels have the suffix {named}.")
-        first = [found[0] for found in masks.values()]
+        truth = {stem: found[0] for stem, found in masks.items()}
+        first = list(truth.values())
         read = contents.read_objects if suffix in ("masks", "anno") and contents.numbers_objects(first) else None
         if read:
             layout.labels = {"background": 0, "object": 255}
             layout.rules.append("Labels number objects: they become inside, with a border where they touch.")
-        if all(Path(stem).name.startswith("TCGA_") for stem in masks):
+        if all(re.match(r"TCGA_[A-Z\d]{2}_[A-Z\d]{4}_\d{8}_\d+$", Path(stem).name) for stem in masks):
             layout = layouts.Layout("LGG (abnormalities in MR of the brain)", {"background": 0, "abnormality": 255})
             layout.rules.append("Patients stay sub-folders: --group-by folder holds out whole patients.")
             read = contents.read_white
-        several = {found[0]: found for found in masks.values() if len(found) > 1}
+        several = {stem: found for stem, found in masks.items() if len(found) > 1}
         if several:
-            layout.rules.append(f"Several masks of one image, as of {next(iter(several))}, are joined.")
-            if contents.look(file for found in masks.values() for file in found):
+            refuse_as_many(folder, masks)
+            layout.rules.append(f"Several masks of one image, as of {truth[next(iter(several))]}, are joined.")
+            if contents.look([file for found in masks.values() for file in found], every=True):
                 one, other = next(iter(several.values()))[:2]
                 text = "are of one image, and labels hold more than two values; keep one of them"
                 raise ValueError(f"{one} and {other.name}: {text}.")
+            joined = contents.read_union
+            if 2 * len(several) > len(masks) and contents.are_objects(several.values()):
+                layout.rules.append("They are objects: a border one pixel wide parts those that touch.")
+                joined = contents.read_objects_of
+            read = functools.partial(_read_several, {found[0]: found for found in several.values()}, joined)
         layout.leave_out(copied, "is a copy")
         taken = {file for found in masks.values() for file in found}
         rest = {stem: file for stem, file in files.items() if file not in taken}
         beside = [stem for stem in rest if stem not in masks and _begins_as(stem, masks)]
+        if other := _find_rival([files[stem] for stem in beside], first):
+            text = f"either {other.name} or this may be the label; move one kind away, and let names of the other"
+            raise ValueError(f"{first[0]}: {text} end with _label.")
         layout.leave_out([rest.pop(stem) for stem in beside], "has the name of an image and more")
-        truth = {stem: found[0] for stem, found in masks.items()}
-        read = functools.partial(_read_several, several=several, read=read) if several else read
+        for stem in list(rest):  # a label without an image is no image
+            if (named := _name_image(stem, suffix)) and named not in truth and stem not in truth:
+                truth[named] = rest.pop(stem)
         layout.add("train", rest, truth, read, parted=True)
         return layout
     return None
@@ -228,17 +287,34 @@ def _shorten(files):
 
 def _has_label(stem, lower):
     """Whether one of some names in lower case is a stem and such a word."""
-    return any(f"{stem}{mark}{suffix}".lower() in lower for suffix in SUFFIXES for mark in "_-")
+    return any(f"{stem}{mark}{suffix}".lower() in lower for suffix in SUFFIXES for mark in "_- .")
 
 
 def _find_masks(files, suffix):
     """The files whose names are that of another and a word, as a_mask, and a_mask_1, is of a: dict of stem to list."""
     masks = {}
     for stem, file in files.items():
-        matched = re.fullmatch(rf"(.*)[_-]{suffix}(_\d+)?", stem, re.IGNORECASE)
-        if matched and matched[1] in files:
-            masks.setdefault(matched[1], []).append(file)
+        named = _name_image(stem, suffix)
+        numbered = re.fullmatch(rf"(.*)[_ .-]{suffix}(_\d+)", stem, re.IGNORECASE)
+        if named in files:
+            masks.setdefault(named, []).append(file)
+        elif numbered and (image := next((n for n in (numbered[1] + numbered[2], numbered[1]) if n in files), None)):
+            masks.setdefault(image, []).append(file)  # a_mask_1 is of a_1 if there is one
     return masks
+
+
+def _name_image(stem, suffix):
+    """The stem of the image that a label's stem names, without its word; "" if it has none."""
+    matched = re.fullmatch(rf"(.*)[_ .-]{suffix}", stem, re.IGNORECASE)
+    return matched[1] if matched else ""
+
+
+def _find_rival(beside, first):
+    """One of the files beside images and their masks, `first`, that may be labels in place of these; or None."""
+    beside = [file for file in beside if not MADE.search(file.stem)]
+    if len(beside) < max(2, len(first) / 2) or not (contents.are_alike(first) or contents.hold_few_values(beside)):
+        return None
+    return beside[0]
 
 
 def _begins_as(stem, others):
@@ -246,8 +322,6 @@ def _begins_as(stem, others):
     return any(stem[: found.start()] in others for found in re.finditer(r"_(?=\D)", stem))
 
 
-def _read_several(file, several, read):
-    """A label, or several of one image joined, as they are or as `read` makes them."""
-    if file in several:
-        return contents.read_union(several[file])
-    return (read or contents.read_white)(file)
+def _read_several(several, joined, file):
+    """A label, or several of one image, by the first of them, as `joined` makes one out of them."""
+    return joined(several[file]) if file in several else contents.read_white(file)

@@ -3,12 +3,13 @@
 import functools
 import re
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from segmentation.files import folders
-from segmentation.sources import annotations, contents, layouts, listing, ordinary
+from segmentation.sources import annotations, contents, layouts, listing, ordinary, parts
 
 
 def find_labelme(folder):
@@ -31,7 +32,7 @@ def find_labelme(folder):
     if "__ignore__" in names:
         values["__ignore__"] = layout.labels["ignore"] = _choose_void(layout.labels)
     lines, taken, lying = [], set(), {}
-    parts = listing.name_parts(file.relative_to(folder).with_suffix("").as_posix() for file in described)
+    divided = parts.name_parts(file.relative_to(folder).with_suffix("").as_posix() for file in described)
     for file, said in described.items():
         embedded, name = said.pop("imageData", None), re.split(r"[\\/]", said["imagePath"])[-1].lower()
         if file.parent not in lying:
@@ -57,7 +58,7 @@ def find_labelme(folder):
             drawn_on = (said.get("imageHeight"), said.get("imageWidth"))
             label = contents.draw(objects, image, drawn_on=drawn_on if all(drawn_on) else None)
         stem = file.relative_to(folder).with_suffix("").as_posix()
-        part, name = parts.get(stem, ("train", stem))
+        part, name = divided.get(stem, ("train", stem))
         layout.pairs.append(layouts.Pair(part, name, image, label))
     layout.leave_out(lines, "has no area")
     left_out = [file for file in listing.list_here(folder).values() if file not in taken]
@@ -149,14 +150,14 @@ def find_coco(folder):
         used += [names[file][number] for number in sorted({one["category_id"] for one in said["annotations"]}, key=str)]
     values = _number_names(layout, list(dict.fromkeys(used)))
     painted = _find_painted(layout, described, names)
-    found, parts = {}, {}
+    found, taken = {}, {}
     for file in listing.walk(folder):
         found.setdefault(file.name.lower(), []).append(file)
     for file, said in described.items():
-        part = _name_part(file.relative_to(folder)) if len(described) > 1 else "train"
-        if part in parts:
-            raise ValueError(f"{folder}: {parts[part].name} and {file.name} may be meant both; remove one of the two.")
-        parts[part] = file
+        part = (_name_part(file.relative_to(folder)) if len(described) > 1 else None) or "train"
+        if part in taken:
+            raise ValueError(f"{folder}: {taken[part].name} and {file.name} may be meant both; remove one of the two.")
+        taken[part] = file
         missing, boxed = [], []
         shapes, without, orphans = annotations.sort_coco(said, file)
         layout.leave_out([f"{file}: annotation {one.get('id')}" for one in orphans], "is of no image that is listed")
@@ -180,6 +181,9 @@ def find_coco(folder):
             label = contents.draw(drawn.get(str(one["id"]), []), image, (one["height"], one["width"]))
             stem = f"{inside}/{folders.find_stem(image)}".removeprefix("/")
             layout.pairs.append(layouts.Pair(part, stem, image, label))
+        if len(described) == 1 and (divided := parts.name_parts(pair.stem for pair in layout.pairs)):
+            layout.pairs = [replace(p, part=divided[p.stem][0], stem=divided[p.stem][1]) for p in layout.pairs]
+            layout.rules.append("What is in train, val and test is told by folders, or words, of their names.")
         layout.leave_out(missing, "is not there, or more than once,")
         layout.leave_out(boxed, "has an object with a box and no outline")
     return layout
@@ -191,7 +195,7 @@ def _choose_image(found, steps, file, part):
         lambda path: path.name == steps[-1],
         lambda path: path.as_posix().lower().endswith("/".join(["", *steps]).lower()),
         lambda path: path.parent == file.parent,
-        lambda path: any(_name_part(Path(place)) == part for place in path.parent.parts[-3:]),
+        lambda path: _name_part(path.parent) == part,
     )
     for way in ways:
         if len(found) > 1:
@@ -200,9 +204,9 @@ def _choose_image(found, steps, file, part):
 
 
 def _name_part(file):
-    """Which part a file's path names, its last step that names one: train if none."""
+    """Which part a file's path names, by its last step that names one; None if none does."""
     for step in reversed(Path(file).parts):
-        for part, names in listing.PARTS.items():
+        for part, names in parts.PARTS.items():
             if re.search(rf"(?<![a-z])({'|'.join(names)})", step.lower()):
                 return part
-    return "train"
+    return None

@@ -2,13 +2,11 @@
 
 import shlex
 from collections import Counter
-from dataclasses import replace
 from pathlib import Path
 
-from segmentation.files import description, folders, images
-from segmentation.sources import annotations, contents, known, listing, ordinary
+from segmentation.files import description, images
+from segmentation.sources import annotations, contents, known, listing, ordinary, parts
 
-LISTS = ("trainval.txt", "codes.txt")  # beside those of parts
 TABLES = ("class_dict.csv", "_classes.csv")
 OTHERS = {  # what may hold labels, or images, and what to do
     (".xml", ".geojson", ".json", ".roi", ".zip", ".txt"): "if labels are in them, export masks or COCO's JSON",
@@ -37,8 +35,8 @@ def find_layout(folder):
         for look in known.LAYOUTS:
             layout = look(place)
             if layout and layout.can_be_trained_on():
-                lists = _part_by_lists(layout, place)
-                lists += [] if layout.labels else _name_classes(layout, place)
+                lists = parts.take_lists(layout, place)
+                lists += [] if layout.labels or _read_description(layout, place) else _name_classes(layout, place)
                 layout.leave_out([*lists, *layout.list_unread(place)], "is not read")
                 return layout
             lacking = lacking or (layout if layout and layout.pairs else None)
@@ -52,32 +50,16 @@ def find_layout(folder):
     raise ValueError(_describe_unknown(folder))
 
 
-def _part_by_lists(layout, folder):
-    """Take from lists such as test.txt which part an image is of, if nothing else has told it; the lists not taken."""
-    files = [file for place in (folder, *listing.list_folders(folder)) for file in sorted(place.glob("*.txt"))]
-    named = {file: part for file in files if (part := listing.find_part(file.stem))}
-    left = [file for file in files if file.parent == folder and (file in named or file.name in LISTS)]
-    parted = any(listing.find_part(place.name) for place in listing.list_folders(folder))
-    if parted or {pair.part for pair in layout.pairs} != {"train"} or not named:
-        return left
-    listed = {}
-    for file, part in named.items():
-        for line in listing.read_lines(file):
-            listed.setdefault(Path(line.split()[0].replace("\\", "/")).stem, set()).add(part)
-    stems = [_find_listed(pair, listed) for pair in layout.pairs]
-    parts = [min(listed.get(stem, ("",))) for stem in stems]
-    once = len({*stems}) == len(stems) and all(len(listed.get(stem, ())) == 1 for stem in stems)
-    if not once or "train" not in parts or len({*parts}) == 1:
-        return left
-    layout.pairs = [replace(pair, part=part) for pair, part in zip(layout.pairs, parts, strict=True)]
-    layout.rules.append(f"What is in train, val and test is told by {', '.join(file.name for file in named)}.")
-    return [file for file in left if file not in named]
-
-
-def _find_listed(pair, listed):
-    """The name by which a list may have an image: that of its file, or the one that it gets."""
-    own = folders.find_stem(pair.image) if isinstance(pair.image, Path) else ""
-    return own if own in listed else Path(pair.stem).name
+def _read_description(layout, folder):
+    """Take names from a dataset.json that says what labels are; returns whether there is one."""
+    file = folder / description.NAME
+    if not isinstance(annotations.look_at_json(file).get("labels") if file.is_file() else None, dict):
+        return False
+    said = description.read_description(folder)
+    layout.labels = annotations.look_at_json(file)["labels"]
+    layout.channels = dict(enumerate(said.channels))
+    layout.rules.append(f"Classes are named by {file}.")
+    return True
 
 
 def _name_classes(layout, folder):
@@ -116,7 +98,7 @@ def _describe_unknown(folder):
     """What is in a folder whose layout is not known, and what is missing."""
     inside = listing.list_folders(folder)
     for place in [*inside, *(below for one in inside for below in listing.list_folders(one))]:
-        if {listing.find_part(step) for step in place.relative_to(folder).parts} & {"val", "test"}:
+        if {parts.find_part(step) for step in place.relative_to(folder).parts} & {"val", "test"}:
             continue  # alone it would be trained on
         for look in known.LAYOUTS:
             layout = look(place)
@@ -135,9 +117,9 @@ def _describe_unknown(folder):
         if masks := listing.list_files(truths, masks=True):
             one, other = (next(iter(names), "none") for names in (masks, listing.list_files(pictures)))
             missing = f"no label in {truths.name}, such as {one}, has the name of an image, such as {other}"
+    if not any(images.find_suffix(file) in images.READERS for file in files):
+        missing = f"there is no image in it ({', '.join(images.READERS)})"
     for kinds, fix in OTHERS.items():
         if others := [kind for kind in kinds if counts[kind]]:
             missing += f"; {' and '.join(others)} are not read: {fix}"
-    if not any(images.find_suffix(file) in images.READERS for file in files):
-        missing = f"there is no image in it ({', '.join(images.READERS)})"
     return f"{folder}: its layout is not known. Found: {'; '.join(found)}; {missing}. Wanted:\n{DRAWING}"
