@@ -221,3 +221,29 @@ def test_maps_that_do_not_fit_or_are_of_another_prediction_are_named(tmp_path, c
     tifffile.imwrite(file, np.zeros((60, 64), "float32"))
     assert evaluate.main([*places, "--ignore", "128"]) == 2
     assert f"{file}: its shape (1, 60, 64) is not that of" in capsys.readouterr().err
+
+
+def read_accuracies(capsys):
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    return [float(line[1]) for line in lines if line[:1] and line[0] in ("1", "2")]
+
+
+def test_a_mask_of_one_value_is_read_by_what_all_masks_hold(tmp_path, capsys):
+    for coded, (low, high), labelled in (("ones", (1, 2), (0, 1)), ("twos", (0, 1), (1, 2))):
+        for stem, mask in (("1", LABEL), ("2", np.zeros_like(LABEL) if low else ~np.zeros_like(LABEL))):
+            save(np.where(LABEL, *reversed(labelled)).astype(np.uint8), tmp_path / coded / f"label/{stem}.png")
+            save(np.where(mask, high, low).astype(np.uint8), tmp_path / coded / f"out/{stem}.png")
+        assert evaluate.main([str(tmp_path / coded / "out"), str(tmp_path / coded / "label")]) == 0
+        assert read_accuracies(capsys) == [1, 0.5]
+
+
+def test_what_was_guessed_of_masks_is_printed_and_nearly_white_is_white(tmp_path, capsys):
+    for stem, white in (("1", 254), ("2", 255)):
+        save(LABEL, tmp_path / f"label/{stem}.png")
+        save(np.uint8(LABEL) * np.uint8(white), tmp_path / f"out/{stem}.png")
+        (tmp_path / "bits").mkdir(exist_ok=True)
+        tifffile.imwrite(tmp_path / f"bits/{stem}.tif", MASK)
+    assert evaluate.main([str(tmp_path / "out"), str(tmp_path / "label")]) == 0
+    assert read_accuracies(capsys) == [1, 1]
+    assert evaluate.main([str(tmp_path / "bits"), str(tmp_path / "label")]) == 0
+    assert "1.tif: its bits are WhiteIsZero: 0 is read as white" in capsys.readouterr().out

@@ -63,3 +63,12 @@ def test_an_empty_jpeg_is_black(tmp_path, shape):
     assert np.array(Image.open(tmp_path / "a.jpg")).max() == 0
     Image.fromarray(np.zeros(shape, np.uint8)).save(tmp_path / "a.jpg", quality=70)
     assert np.array(Image.open(tmp_path / "a.jpg")).min() == 1  # what its reader says
+
+
+def test_black_is_around_what_is_red_whatever_its_place_in_the_palette(tmp_path):
+    cells = np.array([[True, False, False], [True, False, False]])
+    for name, colours in (("red", [(255, 0, 0), (0, 0, 0)]), ("black", [(0, 0, 0), (255, 0, 0)])):
+        make_indexed(np.uint8(cells == (name == "black")), colours).save(tmp_path / f"{name}.png")
+        label = labels.read_label(tmp_path / f"{name}.png")
+        known = meanings.find_classes({tmp_path / f"{name}.png": labels.survey(label)}).classes
+        np.testing.assert_array_equal(classes.classify(label, known)[0], cells)

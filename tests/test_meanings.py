@@ -234,3 +234,26 @@ def test_classes_in_colours_of_two_painters_are_warned_of(tmp_path):
         write(file, table[i % 2][images.read_array(file)])
     (warning,) = dataset.survey(tmp_path).warnings
     assert "some labels hold #0000ff and #ff0000, others #ed1c24 and #3f48cc, and none both" in warning
+
+
+def test_labels_of_a_small_range_of_which_few_are_resized_are_found(tmp_path):
+    images_folder, labels_folder = tmp_path / "train/image", tmp_path / "train/label"
+    for i in range(6):
+        label = np.zeros(draw_discs(i)[1].shape, np.uint8)
+        label[4:20, 4:40], label[26:44, 4:20], label[26:44, 26:44] = 10, 20, 30
+        write(images_folder / f"{i}.png", to_bytes(draw_discs(i)[0]))
+        resized = ndimage.zoom(label[::2, ::2].astype(float), 2, order=1)
+        write(labels_folder / f"{i}.png", np.uint8(resized) if i == 3 else label)
+    (problem,) = dataset.survey(tmp_path).problems
+    assert "3.png: holds" in problem and "as seams alone, where others hold 0, 10, 20 and 30" in problem
+
+
+def test_rare_thin_classes_of_few_labels_are_classes(tmp_path):
+    for i in range(6):
+        label = np.zeros(draw_discs(i)[1].shape, np.uint8)
+        label[4:20, 4:20], label[4:20, 24:40], label[26:44, 4:20], label[48:60, 4:20] = 1, 1, 9, 9
+        if i == 3:
+            label[30, 26:44], label[36, 26:44], label[42, 26:44] = 3, 4, 5
+        write(tmp_path / f"train/image/{i}.png", to_bytes(draw_discs(i)[0]))
+        write(tmp_path / f"train/label/{i}.png", label)
+    assert dataset.survey(tmp_path).classes.values == (0, 1, 3, 4, 5, 9)

@@ -187,7 +187,8 @@ def choose_reading(contents, named=()):
     in_greys = all(_to_grey(code) is not None for code in codes)
     indices = set().union(*(content.counts for content in contents))
     if not in_colour and consistent and (not in_greys or (named and indices <= set(named))):
-        return "values"
+        # Of two, black is around the other, also if it is the second one of the palette.
+        return "colours" if not named and len(colours) == len(indices) == 2 and 0 in colours[max(colours)] else "values"
     return "greys" if in_greys else "colours"
 
 

@@ -293,7 +293,7 @@ def _look_for_other_meanings(read, everything, reading, finding):
         where = "" if values[-1] in solid else ", a thin ring around everything"
         finding.problems.append(
             f"is value {values[-1]}{where}, one that stands for pixels that are not labelled? Then say so by --ignore "
-            f'{values[-1]}, or "ignore": {values[-1]} in dataset.json; name it there if it is a class.'
+            f'{values[-1]}, or "labels": {{"ignore": {values[-1]}}} in dataset.json; name it there if it is a class.'
         )
     else:
         thin = [value for value in values if value not in solid and value != common]
@@ -400,9 +400,10 @@ def _part_values(several):
 def _look_for_blur(read, everything, name, in_colour, finding):
     """Add a problem where values are those that JPEG or smoothing makes out of classes."""
     low, high = min(everything), max(everything)
-    if not in_colour and high - low < LEAST_SPREAD:
-        return
     fix = "save the labels as they were drawn, or name all values in dataset.json if they are classes"
+    if not in_colour and high - low < LEAST_SPREAD:
+        _look_for_resized(read, fix, finding)
+        return
     if all(len(content.counts) <= 2 for content in read.values()):
         return
     shaped = [content for content in read.values() if content.parts]
@@ -432,6 +433,24 @@ def _look_for_blur(read, everything, name, in_colour, finding):
             f"values lie in groups ({named}), as JPEG or smoothing leaves classes, and as objects of several kinds are "
             f"numbered; {fix}, or train with --objects."
         )
+
+
+def _look_for_resized(read, fix, finding):
+    """Add a problem where few labels hold what smoothing makes out of the values of the others, near each other."""
+    several = [content for content in read.values() if len(content.counts) > 1]
+    held = Counter(value for content in several for value in content.counts)
+    common = {value for value, count in held.items() if 2 * count > len(several)}
+    even = frozenset().union(*(content.cores for content in several))
+    for file, content in read.items():
+        seams = sorted(content.counts.keys() - common)
+        inside = len(common) > 1 and all(min(common) < value < max(common) for value in seams)
+        near = (max(common) - min(common)) // labels.NEAR if inside else 0  # within which a square may be even
+        far = {value for value in seams if all(abs(value - other) > near for other in common)}
+        if inside and len(seams) > len(common) and far and even.isdisjoint(far):
+            named, usual = (_list(map(str, values)) for values in (seams[:4], sorted(common)))
+            text = f"holds {named}{' and more' * (len(seams) > 4)} as seams alone, where others hold {usual}"
+            finding.problems.append(f"{file}: {text}, as resizing or smoothing makes them; {fix}.")
+            return
 
 
 def find_turned(shares):

@@ -226,7 +226,11 @@ def find_classes(label_files, mask_files, folder, ignore=None, objects=False):
     ignore = described.ignore if ignore is None else ignore
     contents = {file: labels.survey(labels.read_label(file)) for file in label_files.values()}
     finding = meanings.find_classes(contents, described.values, ignore, objects)
-    masks = {file: labels.survey(labels.read_label(file)) for file in mask_files.values()}
+    masks, noted = {}, {}
+    for file in mask_files.values():
+        mask = labels.read_label(file)
+        masks[file] = labels.survey(mask)
+        noted = dict.fromkeys(mask.notes, file) | noted
     if finding.classes and len(finding.classes.values) == 2 and not (described.values or objects):
         sharp = [content for content in masks.values() if not blur.find_ends(content, content.in_colour)]
         reading = finding.classes.reading
@@ -243,6 +247,7 @@ def find_classes(label_files, mask_files, folder, ignore=None, objects=False):
                 "number objects as inside and outside."
             )
         more = written - {0, 255} - set(finding.classes.values)
+        more = {value for value in more if not 0 < 255 - value <= 255 // labels.NEAR}  # white, nearly
         if more and 2 < len(written) <= meanings.MOST_CLASSES and not meanings.is_mixed(held):
             # The labels lack a class that the masks have.
             chosen = tuple(sorted((written - {255}) | set(finding.classes.values)))
@@ -254,10 +259,11 @@ def find_classes(label_files, mask_files, folder, ignore=None, objects=False):
         chosen = (0, value or 255)
         finding = meanings.Finding(classes.Classes(chosen, tuple(map(str, chosen)), ignore=ignore), [], [], [])
     known = finding.classes
-    for read, told in ((contents, described.values.values()), (masks, known.values)) if known else ():
-        if lone := meanings.find_lone(read, known, told):
+    for held, told in ((contents, described.values.values()), (masks, known.values)) if known else ():
+        if lone := meanings.find_lone(held, known, told):
             raise ValueError(": ".join(map(str, lone[0])))
     notes = finding.notes + finding.warnings
+    notes += [f"{file}: {note}." for note, file in noted.items()]
     if finding.classes and len(finding.classes.values) > 2 and masks:
         known = set(finding.classes.values)
         found = {
@@ -275,12 +281,12 @@ def find_classes(label_files, mask_files, folder, ignore=None, objects=False):
         raise ValueError(_place(finding.problems[0], folder))
     counted = [page for content in contents.values() for page in classes.count_classes(content, finding.classes)]
     known = replace(finding.classes, pixels=tuple(np.sum(counted, axis=0).tolist()))
-    return known, [_place(text, folder) for text in notes]
+    return known, [_place(text, folder, *noted.values()) for text in notes]
 
 
-def _place(text, folder):
-    """A sentence with the folder that it is about before it, unless it begins with a file in there."""
-    return text if text.startswith(str(folder)) else f"{folder}: {text}"
+def _place(text, folder, *files):
+    """A sentence with the folder that it is about before it, unless it begins with a file in there, or one of some."""
+    return text if text.startswith((str(folder), *map(str, files))) else f"{folder}: {text}"
 
 
 def find_masks(mask_folder, label_folder):
@@ -323,8 +329,8 @@ class _Values:
 def read_mask(file, known, others=None):
     """Read a mask as classes: array (pages, height, width) as from `classes.classify`.
 
-    Of two classes by the values of the labels if it holds no others, or else by its own two; a mask of one value by the
-    two that all masks, `others`, hold together.
+    Of two classes by the values of the labels if it holds no others, or else by its own two; by the two that all masks,
+    `others`, hold together where these are not those of the labels.
 
     Where labels number their objects a mask may, too.
 
@@ -338,10 +344,11 @@ def read_mask(file, known, others=None):
         return classes.classify(mask, replace(known, ignore=None))
     two = replace(known, ignore=None, objects=False)
     held = _list_values(mask, known.reading)
-    if not held <= set(known.values):
+    together = others.together if others and len(held) == 1 and len(others.together) == 2 else held
+    if not held | together <= set(known.values):
         two = replace(two, values=(0, 255), reading="greys")
-        if len(held) == 1 and others and len(others.together) == 2:
-            two = replace(two, values=tuple(sorted(others.together)))
+        if len(held) == 1 and len(together) == 2:
+            two = replace(two, values=tuple(sorted(together)))
     if unknown := meanings.find_unknown(labels.survey(mask), two, mask=True):
         raise ValueError(f"{file}: holds {len(unknown)} more values than the two of a mask; write it in 0 and 255.")
     return classes.classify(mask, two)
