@@ -33,7 +33,7 @@ AFFINE = {"rotation_range": 10, "shear_range": 5, "zoom_range": 0.1, "fill_mode"
 BORDERS = {"reflect": "REFLECT", "nearest": "REPLICATE", "constant": "CONSTANT", "wrap": "WRAP"}  # OpenCV's names
 CONTRAST = 0.2
 BRIGHTNESS = 0.1
-NOISE = 0.08
+NOISE = 0.08  # the standard deviation at most; less for images that have little of their own
 MOST_PLACES = 250  # of a class in a label, that crops are drawn around
 MOST_LABELS = 256  # that are looked at to find what share of them is labelled
 LARGEST_TILE, SMALLEST_TILE, HALO = 1536, 192, 32  # sides of held-out tiles, and what they see beyond, in pixels
@@ -181,13 +181,14 @@ class Augmentation:
     """How crops are varied beyond shifts, shears, small rotations and zoom.
 
     `turns`: one of `geometry.TURNS`, all flips and quarter turns for pictures that have no upper side, mirror for those
-    that have one; `grey`: change contrast, brightness and noise, in shares of the scaled range; `elastic`: as for
-    `deform`, in pixels, before anything else, 0 for none.
+    that have one; `grey`: change contrast and brightness, and add noise of a standard deviation of up to `noise`, all
+    in shares of the scaled range; `elastic`: as for `deform`, in pixels, before anything else, 0 for none.
     """
 
     turns: str = "all"
     grey: bool = True
     elastic: float = 0.0
+    noise: float = NOISE
 
 
 def augment(image, label, rng, augmentation, ignoring=False):
@@ -221,7 +222,7 @@ def augment(image, label, rng, augmentation, ignoring=False):
         contrast = np.float32(1 + rng.uniform(-CONTRAST, CONTRAST))
         brightness = np.float32(rng.uniform(-BRIGHTNESS, BRIGHTNESS))
         noise = rng.standard_normal(image.shape, dtype="float32")
-        noise *= np.float32(rng.uniform(0, NOISE))
+        noise *= np.float32(rng.uniform(0, augmentation.noise))
         offset = image.mean() * (1 - contrast) + brightness
         image *= contrast
         image += offset

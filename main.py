@@ -43,7 +43,7 @@ def parse(argv):
     positive, natural = arguments.positive, arguments.natural
     add("--data", type=Path, default=Path("data/membrane"), help="dataset: train/image, train/label, test")
     add("--epochs", type=positive, default=5, help="passes of --steps-per-epoch batches")
-    add("--steps-per-epoch", type=positive, default=220, help="batches an epoch")
+    add("--steps-per-epoch", type=positive, help="batches an epoch; 220, or 350 of more than two classes, if not given")
     how = "take about so long, on this machine, as a whole: the batches an epoch are fitted to it"
     add("--minutes", type=arguments.rate, metavar="N", help=how)
     add("--batch-size", type=positive, default=4, help="crops a batch")
@@ -53,16 +53,20 @@ def parse(argv):
     add("--model", choices=find_architectures(), default="unet", help=how)
     add("--width", type=positive, default=12, help="channels at full resolution; 64 in the paper")
     add("--depth", type=positive, default=4, help="how many times the image is halved")
+    how = "share of the features that is dropped in training at the bottom of the network; chosen if not given"
+    add("--dropout", type=arguments.portion, help=how)
     add("--weights", type=Path, metavar="FILE", help="a trained network to start from; random weights if none is named")
     add("--learning-rate", type=arguments.rate, default=3e-3, help="Adam's, at the start; it falls to 0 along a cosine")
     how = "flips and rotations to train on and average; if not given mirror where there is an upper side, or else all"
     add("--turns", choices=geometry.TURNS, help=how)
     add("--no-turns", action="store_const", const="none", dest="turns", help="the same as --turns none")
-    add("--grey", action=switch, default=True, help="train on changes of contrast, brightness and noise")
+    add("--grey", action=switch, default=True, help="train on changes of contrast and brightness, and added noise")
+    how = "the standard deviation, at most, of the noise that is added, as a share of the range; chosen if not given"
+    add("--noise", type=arguments.share, help=how)
     add("--elastic", type=natural, default=0, help="pixels of elastic deformation; 10 in the paper")
     add("--loss", choices=LOSSES, help="cross-entropy, with dice added to it, or focal; chosen if not given")
-    how = "let the pixels of a class weigh the more, the rarer it is"
-    add("--class-weights", action=switch, default=False, help=how)
+    how = "let the pixels of a class weigh the more, the rarer it is; chosen if not given"
+    add("--class-weights", action=switch, help=how)
     how = "share of the crops that are drawn around a pixel of a class, each as often; chosen if not given"
     add("--centred", type=arguments.share, help=how)
     add("--border-weight", type=natural, default=0, help="w0 of narrow borders between cells; 10 in the paper")
@@ -76,7 +80,7 @@ def parse(argv):
     how = "hold out whole groups, such as patients: by folder, or by what comes before the last _, - or space of a name"
     add("--group-by", choices=splits.GROUPINGS, help=how)
     arguments.add_meaning(parser)
-    add("--seed", type=natural, default=0, help="of weights, crops and dropout")
+    add("--seed", type=natural, default=0, help="of weights, crops and dropped features")
     add("--run", type=Path, help="folder of the run; runs/<name of the data folder> if none is named")
     add("--out", type=Path, help="folder for the masks of the test images; beside them if none is named")
     how = "compute in bfloat16, with weights in float32; by default only on GPUs and processors made for it"
@@ -127,7 +131,7 @@ def load(options, survey, group=devices.ALONE):
     if len(scored) < len(held_out) and writes and not options.folds:
         print(f"Of {len(held_out)} held-out sections {len(scored)}, evenly spread, are scored: all of them take long.")
     pairs = [data.take_pairs(survey, training), data.take_pairs(survey, scored, splits.SCORED)]
-    chosen = planning.plan(options, pairs[0].labels, pairs[0].classes)
+    chosen = planning.plan(options, pairs[0].images, pairs[0].labels, pairs[0].classes)
     if writes:
         print(*chosen, sep="\n", end="\n" * bool(chosen))
     problems = runs.find_differences(options.run, vars(options), describe_data(*pairs)) if options.resume else []
@@ -170,7 +174,8 @@ def build(options, channels, classes):
     import model
 
     architecture = getattr(model, options.model)
-    return architecture((None, None, channels), classes, width=options.width, depth=options.depth)
+    given = {} if options.dropout is None else {"dropout": options.dropout}
+    return architecture((None, None, channels), classes, width=options.width, depth=options.depth, **given)
 
 
 def compile_network(network, options, known):
@@ -260,7 +265,7 @@ def make_crops(options, training, group=devices.ALONE):
         batch_size=options.batch_size,
         steps=options.steps_per_epoch,
         seed=options.seed,
-        augmentation=data.Augmentation(options.turns, options.grey, options.elastic),
+        augmentation=data.Augmentation(options.turns, options.grey, options.elastic, options.noise),
         border_weight=options.border_weight,
         border_sigma=options.border_sigma,
         ignoring=training.classes.ignore is not None,
@@ -506,7 +511,7 @@ def run(options):
     scores = finish_folds(options, held_out.classes) if options.folds else finish(options, held_out)
     print(tables.format_table(scores), "constant: the accuracy of one answer for every pixel", sep="\n")
     if missed := tables.list_missed(scores["held out"], held_out.classes):
-        print(f"Not found: {', '.join(missed)}; --class-weights or more --steps-per-epoch may mend that.")
+        print(f"Not found: {', '.join(missed)}; more --steps-per-epoch may mend that.")
     images, out = dataset.find_places(options.data, "test")[0], choose_out(options)
     where = f"Masks are in {out}, the" if images.is_dir() else "The"
     print(f"{where} network and its record in {options.run}.")

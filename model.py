@@ -16,6 +16,7 @@ And where the training in main.py does, by what benchmarks/LOG.md found:
   one tile as large as fits;
 - all pixels weigh the same (`--border-weight 10 --border-sigma 5` is the paper's map, without its balance of classes);
   segmentation/prediction/watershed.py keeps neighbours apart instead;
+- no dropout with more than two classes, which in so short a training need all features;
 - no elastic deformation (`--elastic 10` is the paper's); affine transforms, the eight flips and rotations, and noise;
 - an image is predicted whole or in tiles that overlap as far as the network looks, padded by reflection, and averaged
   over its eight flips and rotations; the paper's average is over seven rotations.

@@ -73,7 +73,7 @@ def build(width, precision):
 
     devices.start()
     known = classes.Classes((0, 255), ("membrane", "cell"))
-    options = recipe.parse(["--width", str(width), "--loss", "cross-entropy"])
+    options = recipe.parse(["--width", str(width), "--loss", "cross-entropy", "--steps-per-epoch", "220"])
     with devices.precision(mixed=precision == "bfloat16"):
         network = recipe.build(options, channels=1, classes=1)
         recipe.compile_network(network, options, known)

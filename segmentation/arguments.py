@@ -53,6 +53,13 @@ def share(text):
     return float(text)
 
 
+def portion(text):
+    """A float from 0 to below 1, for argparse."""
+    if not 0 <= float(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected a number from 0 to below 1, found {text}")
+    return float(text)
+
+
 def rate(text):
     """A float above 0, for argparse."""
     if not 0 < float(text) < float("inf"):

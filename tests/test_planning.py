@@ -59,20 +59,53 @@ def test_a_class_that_is_always_in_one_half_counts_by_its_pixels():
     assert planning.measure_order([label] * 8, 1, 2) == 0
 
 
+GIVEN = {
+    **{"turns": "all", "centred": 0.25, "loss": "focal", "class_weights": False, "dropout": 0.1, "noise": 0.05},
+    **{"steps_per_epoch": 7, "minutes": None, "grey": True},
+}
+CHOSEN = ("turns", "centred", "loss", "class_weights", "dropout", "noise", "steps_per_epoch")
+
+
+def plan(labels, known, images=(), **options):
+    """What is said, and chosen, for options of which those are None."""
+    options = Namespace(**GIVEN | options)
+    return planning.plan(options, images, labels, known), options
+
+
 def test_what_is_given_is_kept_and_what_is_chosen_is_said():
     labels = [draw_street() for _ in range(8)]
-    options = Namespace(turns=None, centred=None, loss=None)
-    (line,) = planning.plan(options, labels, KNOWN)
-    assert (options.turns, options.centred, options.loss) == ("mirror", 0, "cross-entropy")
-    assert "--turns mirror" in line
-    options = Namespace(turns="all", centred=0.25, loss="focal")
-    assert planning.plan(options, labels, KNOWN) == []
-    assert (options.turns, options.centred, options.loss) == ("all", 0.25, "focal")
+    images = [np.zeros((40, 60, 3), "float32")] * 8
+    (turns, several, noise), options = plan(labels, KNOWN, images, **dict.fromkeys(CHOSEN))
+    assert [getattr(options, name) for name in CHOSEN] == ["mirror", 0, "cross-entropy", False, 0, 0.01, 350]
+    assert "--turns mirror" in turns and "no more than 0.01 is added in training (--noise)" in noise
+    assert several == (
+        "There are 3 classes: no features are dropped (--dropout 0), training is longer (--steps-per-epoch 350)."
+    )
+    lines, options = plan(labels, KNOWN, images)
+    assert (lines, vars(options)) == ([], GIVEN)
+
+
+def test_rare_ones_of_several_classes_weigh_more():
+    known = classes.Classes((0, 1, 2), ("0", "1", "2"), pixels=(50, 45, 5))
+    (line,), options = plan([], known, class_weights=None)
+    assert line == "There are 3 classes: rare ones weigh more (--class-weights)." and options.class_weights
+    assert not plan([], classes.Classes((0, 1), ("0", "1"), pixels=(95, 5)), class_weights=None)[1].class_weights
+
+
+def test_as_much_noise_is_added_as_images_can_bear():
+    for deviation, most in ((0, 0.01), (0.01, 0.03), (0.05, 0.08)):
+        images = [RNG.normal(0.5, deviation, (200, 200, 2)).astype("float32")] * 3
+        assert planning.measure_noise(images) == pytest.approx(deviation, rel=0.05)
+        lines, options = plan([], classes.Classes((0, 1), ("0", "1"), pixels=(5, 5)), images, noise=None)
+        assert options.noise == pytest.approx(most, abs=0.002)
+        assert len(lines) == (most < planning.NOISE)
+    edges = np.zeros((200, 200, 1), "float32")
+    edges[:, ::20] = 1
+    assert planning.measure_noise([edges + images[0][..., :1]]) == pytest.approx(0.05, rel=0.2)
 
 
 def test_dice_is_added_where_a_class_has_few_of_the_pixels():
-    options = Namespace(turns="all", centred=0, loss=None)
-    (line,) = planning.plan(options, [], classes.Classes((0, 255), ("0", "vessel"), pixels=(912, 88)))
+    (line,), options = plan([], classes.Classes((0, 255), ("0", "vessel"), pixels=(912, 88)), loss=None)
     assert options.loss == "dice"
     assert line == "vessel has 8.8% of the pixels: Dice is added to the loss (--loss dice)."
     assert planning.choose_loss(classes.Classes((0, 255), ("0", "255"), pixels=(800, 200))) == "cross-entropy"
@@ -80,8 +113,7 @@ def test_dice_is_added_where_a_class_has_few_of_the_pixels():
 
 def test_crops_are_drawn_around_one_class_of_two_that_is_rare():
     rare = classes.Classes((0, 255), ("0", "spot"), pixels=(990, 10))
-    options = Namespace(turns="all", centred=None, loss="dice")
-    (line,) = planning.plan(options, [], rare)
+    (line,), options = plan([], rare, centred=None)
     assert options.centred == 0.5
     assert line.startswith("spot is rare: 50%")
     assert planning.choose_centred(classes.Classes((0, 255), ("0", "255"), pixels=(900, 100))) == 0

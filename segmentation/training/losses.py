@@ -57,9 +57,9 @@ def find_loss(name, classes):
 
 
 def weigh_classes(pixels):
-    """What each class weighs by its share of the pixels, 1 / log(1.02 + share), so that all pixels weigh 1 on average.
+    """What each class weighs by its share of the pixels, so that all pixels weigh 1 on average.
 
-    Source: Paszke et al., "ENet", 2016 (arXiv 1606.02147).
+    That is the root of 1 / log(1.02 + share), which is its weight by Paszke et al., "ENet", 2016 (arXiv 1606.02147).
 
     Parameters
     ----------
@@ -71,5 +71,5 @@ def weigh_classes(pixels):
     float32 array
     """
     shares = np.asarray(pixels) / max(sum(pixels), 1)
-    weights = 1 / np.log(1.02 + shares)
+    weights = 1 / np.sqrt(np.log(1.02 + shares))
     return np.float32(weights / max(np.sum(weights * shares), 1e-9))
