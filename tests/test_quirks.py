@@ -245,7 +245,9 @@ def test_the_same_image_twice_in_train_is_warned_of(tmp_path):
     write_pairs(tmp_path)
     for part in ("image", "label"):
         (tmp_path / "train" / part / "s9.png").write_bytes((tmp_path / "train" / part / "s0.png").read_bytes())
-    assert "s9.png: is the image" in find_warning(tmp_path)
+    assert "s0.png again: if one is held out" in find_warning(tmp_path)
+    write(tmp_path / "train/label/s9.png", np.eye(64) > 0)
+    assert "s0.png again, with another label; which is right cannot be known" in find_warning(tmp_path)
 
 
 def test_what_is_held_out_has_to_be_labelled(tmp_path):

@@ -363,12 +363,22 @@ def _check_images(parts, found):
             if (first, other) == (name, file):
                 continue
             if name == "train":  # which may be meant, to weigh it more, but not where one of them is held out
-                found.warnings.append((file, f"is the image {other} again: if one is held out, its scores say little."))
+                text = f"is the image {other} again: if one is held out, its scores say little"
+                labelled = [_find_label(parts[name], image) for image in (file, other)]
+                if all(labelled) and facts.pages == 1 and labelled[0].digests != labelled[1].digests:
+                    text = f"is the image {other} again, with another label; which is right cannot be known: remove one"
+                found.warnings.append((file, f"{text}."))
             elif first == "train":
                 found.problems.append((file, f"is the training image {other} again; remove one of the two."))
             elif first != name:
                 found.warnings.append((file, f"is the image {other} again."))
             break
+
+
+def _find_label(part, image):
+    """The `looking.Facts` of the label of an image; None if it has none that can be read."""
+    stem = next(stem for stem, file in part.images.items() if file == image)
+    return part.facts.get(part.labels.get(part.pairs.get(stem)))
 
 
 def _name_kind(channels):
