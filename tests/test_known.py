@@ -1549,3 +1549,62 @@ def test_words_for_parts(names, parts, tmp_path):
         save(WHITE, tmp_path / f"masks/{name}.png")
     found = {pair.image: pair.part for pair in recognise.find_layout(tmp_path).pairs}
     assert [found[tmp_path / f"images/{name}.png"] for name in names.split()] == parts.split()
+
+
+@pytest.mark.parametrize(
+    ("names", "files", "parts"),
+    [
+        ("1 2 3 4", {"test.csv": "class,iou\n1,0.5\n2,0.5\n"}, "train train train train"),  # scores of classes
+        ("1 2 3 4", {"test_ids.txt": "There are 3 observers and 2 classes\n"}, "train train train train"),
+        ("1 2 3 4", {"a.csv": "id,age,split\n1,3,train\n2,1,train\n3,4,test\n4,2,test\n"}, "train train test test"),
+        ("1 2 3 4", {"train.txt": "/home/a/1.png\n/home/a/2.png\n", "test.txt": "b/3\nb/4\n"}, "train train test test"),
+        ("1 2 3 4", {"config.json": {"train": ["1"], "eval": ["2"]}}, "train train train train"),  # others are in none
+        (
+            "1 2 3 4",
+            {"train_val.txt": "1\n2\n3\n", "train.txt": "1\n2\n", "val.txt": "3\n", "test.txt": "4\n"},
+            "train train val test",
+        ),
+        ("1 2 3 4", {"evaluation/notes.md": "x", "test.txt": "4\n"}, "train train train test"),
+        ("test_1/a test_2/a control/a", {}, "train train train"),  # patients
+        ("Eval/a Base/a", {}, "train train"),
+        ("steam_train model_train eye_test car", {}, "train train train train"),
+        ("train/a train/b trainval/c", {}, "train train train"),
+    ],
+)
+def test_what_is_no_part_is_trained_on(names, files, parts, tmp_path):
+    for i, name in enumerate(names.split()):
+        save(image(i), tmp_path / f"images/{name}.png")
+        save(WHITE, tmp_path / f"masks/{name}.png")
+    for name, content in files.items():
+        write_text(tmp_path / name, content)
+    found = {pair.image: pair.part for pair in recognise.find_layout(tmp_path).pairs}
+    assert [found[tmp_path / f"images/{name}.png"] for name in names.split()] == parts.split()
+
+
+def test_vocs_list_of_all_that_is_labelled_does_not_hide_what_is_held_out(tmp_path):
+    draw_voc(tmp_path)
+    lists = next(tmp_path.rglob("ImageSets/Segmentation"))
+    before = count_parts(tmp_path)
+    write_text(lists / "trainval.txt", "".join((lists / f"{part}.txt").read_text() for part in ("train", "val")))
+    assert count_parts(tmp_path) == before and before[1]
+
+
+def test_thin_masks_that_are_smoothed_have_two_values_and_one_stray_pixel_makes_no_third(tmp_path):
+    thin = np.zeros(SIZE, np.uint8)
+    for row, value in ((10, 255), (9, 90), (11, 160), (12, 60), (8, 40)):
+        thin[row, 5:30] = value
+    stray = np.uint8(WHITE) * np.uint8(255)
+    stray[25, 25] = 128
+    for name, mask in (("thin", thin), ("stray", stray)):
+        save(mask, tmp_path / f"{name}.png")
+        np.testing.assert_array_equal(contents.read_white(tmp_path / f"{name}.png")[0] > 0, mask > 127)
+
+
+def test_a_dataset_json_of_another_program_is_named_and_stops_nothing(tmp_path):
+    for said in ({"labels": {"c0.png": "masks/c0.png"}}, {"labels": {"cat": 1, "dog": 2}}, {"labels": {}}):
+        for i in range(3):
+            save(image(i), tmp_path / f"images/{i}.png")
+            save(WHITE, tmp_path / f"masks/{i}.png")
+        write_text(tmp_path / "dataset.json", said)
+        layout = recognise.find_layout(tmp_path)
+        assert layout.labels == {} and "dataset.json does not name what labels hold" in " ".join(layout.rules)

@@ -262,3 +262,9 @@ def test_labels_that_are_numbered_otherwise_are_found():
 def test_a_number_that_other_names_have_otherwise_is_no_affix():
     labels = [f"a{i}/a{i}_mask_{j}" for i in range(8) for j in range(1, 4)]
     assert not pair(number("a{}", range(8)), labels).labels
+
+
+def test_a_few_images_of_another_day_do_not_make_pairs_of_others():
+    images = [*number("day1_img_{}", range(8)), "day2_img_0"]
+    pairs = pair(images, number("day1_mask_{}", range(9))).labels
+    assert pairs == {f"day1_img_{i}": f"day1_mask_{i}" for i in range(8)}

@@ -50,7 +50,7 @@ def read_description(folder):
         raise ValueError(f'{file}: expected {{"labels": {{"background": 0, "vessel": 255}}}}, found no such names.')
     content = {name.lower(): value for name, value in content.items()}
     for name in sorted(content.keys() - SAID):
-        if VOID.match(name):
+        if re.fullmatch(r"(void|ignored?)(_(index|label|value))?", name) and isinstance(content[name], int):
             raise ValueError(
                 f'{file}: "{name}" is not read there; write {{"labels": {{..., "ignore": {content[name]}}}}}.'
             )

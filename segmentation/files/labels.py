@@ -188,8 +188,14 @@ def choose_reading(contents, named=()):
     indices = set().union(*(content.counts for content in contents))
     if not in_colour and consistent and (not in_greys or (named and indices <= set(named))):
         # Of two, black is around the other, also if it is the second one of the palette.
-        return "colours" if not named and len(colours) == len(indices) == 2 and 0 in colours[max(colours)] else "values"
+        exchanged = not named and len(painted) == len(contents) and len(colours) == len(indices) == 2
+        return "colours" if exchanged and _is_ink_on_black(*(min(colours[i]) for i in sorted(colours))) else "values"
     return "greys" if in_greys else "colours"
+
+
+def _is_ink_on_black(first, second):
+    """Whether the first of two colours of a palette is a strong one, no paper, and the second is black."""
+    return second == 0 and min(first >> shift & 255 for shift in (16, 8, 0)) < 128
 
 
 def translate(value, palette, reading):

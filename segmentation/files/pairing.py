@@ -141,8 +141,11 @@ def find_shift(image_stems, label_stems):
         return None
     equal = len(images) == len(labels) and (all(runs_on) or by_order)
     step = min(labels) - min(images)
-    beside = {min(images), min(labels)} == {0, 1} and (
-        len({number + step for number in images} & labels.keys()) > len(images.keys() & labels.keys())
+    few = 4 * abs(len(images) - len(labels)) <= max(len(images), len(labels))
+    beside = (
+        few
+        and {min(images), min(labels)} == {0, 1}
+        and (len({number + step for number in images} & labels.keys()) > len(images.keys() & labels.keys()))
     )
     return (images[min(alone[0])], labels[min(alone[1])]) if equal or beside else None
 
@@ -254,7 +257,8 @@ def _find_reading(images, labels, difference, letters):
         if len(pairs) < fewer and general != affixes:
             more = _join(general, images, labels)
             affixes, pairs = (general, more) if len(more) > len(pairs) else (affixes, pairs)
-        if len(pairs) < fewer:
+        of_one = re.findall(r"\d+", affixes.image_prefix) != re.findall(r"\d+", affixes.label_prefix)
+        if len(pairs) < fewer and of_one:
             pairs = {} if _differs(affixes.image_prefix, images) or _differs(affixes.label_prefix, labels) else pairs
         if len(pairs) > 1 or (len(pairs) == fewer and _is_inside(affixes)):
             readings.append(_Reading(pairs, affixes, difference))
@@ -374,7 +378,7 @@ def _differs(prefix, places):
     pieces = re.split(r"\d+", prefix)
     if len(pieces) == 1:
         return False
-    form = re.compile(r"\d+".join(map(re.escape, pieces)) + (r"\d+" if not pieces[-1] else ""))
+    form = re.compile(r"\d+".join(map(re.escape, pieces)))
     return any(form.match(name) and not name.startswith(prefix) for _, name in places.values())
 
 

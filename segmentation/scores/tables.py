@@ -12,6 +12,7 @@ from segmentation.scores import isbi2012, pixels
 
 MOST_COLUMNS = 8
 MISSED = 0.005  # IoU of a class that is as good as never found
+NEARLY_WHITE = 250  # as some programs write 254 for white
 SCORES = "scores.csv"
 
 
@@ -247,7 +248,7 @@ def find_classes(label_files, mask_files, folder, ignore=None, objects=False):
                 "number objects as inside and outside."
             )
         more = written - {0, 255} - set(finding.classes.values)
-        more = {value for value in more if not 0 < 255 - value <= 255 // labels.NEAR}  # white, nearly
+        more -= set(range(NEARLY_WHITE, 255))
         if more and 2 < len(written) <= meanings.MOST_CLASSES and not meanings.is_mixed(held):
             # The labels lack a class that the masks have.
             chosen = tuple(sorted((written - {255}) | set(finding.classes.values)))

@@ -41,7 +41,9 @@ def _find_third(label):
         return None
     low, high = min(content.counts), max(content.counts)
     near = (high - low) / labels.NEAR
-    if near >= 2 and not label.in_colour and all(min(value - low, high - value) <= near for value in content.counts):
+    between = {value for value in content.counts if min(value - low, high - value) > near}
+    seams = len(between) > 2 or sum(content.counts[value] for value in between) < meanings.FEWEST
+    if near >= 2 and not label.in_colour and seams and between.isdisjoint(content.cores):
         return None
     names = [labels.name_value(value, label.in_colour) for value in sorted(content.counts)]
     return f"{', '.join(names[:4])}{' and more' * (len(names) > 4)}"

@@ -122,6 +122,7 @@ def _whole_folder(out):
         scratch.replace(out)
     except OSError as error:
         missing = error.filename if isinstance(error, FileNotFoundError | PermissionError) else None
+        missing = None if missing and scratch in (Path(missing), *Path(missing).parents) else missing
         raise OSError(error.errno, error.strerror or str(error), str(missing or out)) from None
     finally:
         shutil.rmtree(scratch, ignore_errors=True)

@@ -207,8 +207,8 @@ def find_voc(folder):
         layout.rules.append("The value 255 is void: it is not labelled.")
     layout.rules.append(f"Labels are those of {place.name}.")
     listed, lists = {}, folder / "ImageSets" / "Segmentation"
-    lists = lists if lists.is_dir() else lists.parent
-    files = sorted(lists.rglob("*.txt")) if lists.is_dir() else []
+    lists = next((place for place in (lists, lists.with_name("Main"), lists.parent) if place.is_dir()), lists)
+    files = sorted(lists.glob("*.txt")) if lists.is_dir() else []
     for part, names in {"train": ("trn", "default"), "val": (), "test": ("tst",)}.items():
         names = (*parts.PARTS[part], *names)
         lines = [line for file in files if file.stem.lower() in names for line in listing.read_lines(file)]
@@ -454,6 +454,6 @@ LAYOUTS = (
     find_pets,
     ordinary.find_same_names,
     ordinary.find_folders,
-    ordinary.find_samples,
     ordinary.find_suffixes,
+    ordinary.find_samples,
 )

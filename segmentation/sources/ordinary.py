@@ -33,7 +33,8 @@ OF_IMAGES = (
     "_raw",
 )  # what may stand in an image's name where its label has such a word
 MADE = re.compile(
-    "outline|border|boundar|edge|contour|flow|skeleton|weight|overlay|preview|predict|output", re.IGNORECASE
+    "outline|border|boundar|edge|contour|flow|skeleton|weight|overlay|preview|pred|output|result|vis|viz|colou?r|watershed",
+    re.IGNORECASE,
 )
 FEWEST_IMAGES = 4  # with as many masks each, that can be no chance
 
@@ -48,7 +49,7 @@ def find_own(folder):
     if not is_own(folder):
         return None
     layout = layouts.Layout("the layout of this repository")
-    places = {part: listing.find_folder(folder, names) for part, names in parts.PARTS.items()}
+    places = {part: parts.find_folder(folder, part) for part in parts.PARTS}
     for part, place in places.items():
         if place:
             found, masks = (
@@ -70,14 +71,11 @@ def find_folders(folder):
     """Images and labels in two folders, such as images and masks; with train, val and test outside or inside these."""
     layout = layouts.Layout("a folder of images and one of labels")
     pairs, inside = {}, listing.list_folders(folder)
-    for part, names in parts.PARTS.items():
-        place = listing.find_folder(folder, names)
+    for part in parts.PARTS:
+        place = parts.find_folder(folder, part)
         both = (_find_kind(place, IMAGES), _find_kind(place, LABELS)) if place else (None, None)
         if not all(both):  # train and train_labels, or train_images and train_masks
-            both = tuple(
-                listing.find_folder(folder, [word for n in names for k in kinds for word in (n + k, k + n)])
-                for kinds in (IMAGES, LABELS)
-            )
+            both = tuple(parts.find_folder(folder, part, kinds) for kinds in (IMAGES, LABELS))
             both = (both[0] or place, both[1])
         pairs[part] = both
     undivided = False
@@ -87,15 +85,15 @@ def find_folders(folder):
         found, masks = _find_kind(folder, IMAGES), _find_kind(folder, LABELS)
         if not found or not masks:
             return None
+        known = all(parts.find_folder(place, "train") for place in (found, masks))
         pairs = {
-            part: (listing.find_folder(found, names), listing.find_folder(masks, names))
-            for part, names in parts.PARTS.items()
+            part: tuple(parts.find_folder(place, part, rarer=known) for place in (found, masks)) for part in parts.PARTS
         }
         taken = {place for places in pairs.values() for place in places}
         others = [place for place in listing.list_folders(found) if place not in taken]
         undivided = not any(map(all, pairs.values())) or any(parts.find_part(place.name) for place in others)
         if undivided:
-            pairs = {"train": (found, masks), "test": (listing.find_folder(folder, parts.PARTS["test"]), None)}
+            pairs = {"train": (found, masks), "test": (parts.find_folder(folder, "test"), None)}
     for part, (found, masks) in pairs.items():
         if not _add_objects(layout, part, found, masks):
             layout.add(part, found, masks, parted=part == "train" and undivided)
@@ -292,14 +290,16 @@ def _has_label(stem, lower):
 
 def _find_masks(files, suffix):
     """The files whose names are that of another and a word, as a_mask, and a_mask_1, is of a: dict of stem to list."""
-    masks = {}
+    masks, lower = {}, {stem.lower() for stem in files}
     for stem, file in files.items():
         named = _name_image(stem, suffix)
         numbered = re.fullmatch(rf"(.*)[_ .-]{suffix}(_\d+)", stem, re.IGNORECASE)
         if named in files:
             masks.setdefault(named, []).append(file)
-        elif numbered and (image := next((n for n in (numbered[1] + numbered[2], numbered[1]) if n in files), None)):
-            masks.setdefault(image, []).append(file)  # a_mask_1 is of a_1 if there is one
+        elif numbered and (own := numbered[1] + numbered[2]) in files and not _has_label(own, lower):
+            masks.setdefault(own, []).append(file)  # a_mask_1 is of a_1 if that has no label else
+        elif numbered and numbered[1] in files:
+            masks.setdefault(numbered[1], []).append(file)
     return masks
 
 

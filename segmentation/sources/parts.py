@@ -11,41 +11,57 @@ from segmentation.files import folders, images
 from segmentation.sources import listing
 
 PARTS = {
-    "train": ("train", "training", "trainval"),
-    "val": ("val", "valid", "validation", "eval", "evaluation"),
-    "test": ("test", "testing", "holdout", "heldout", "unseen"),
+    "train": ("train", "training"),
+    "val": ("val", "valid", "validation"),
+    "test": ("test", "testing"),
 }
+RARER = {"train": ("trainval",), "val": ("eval", "evaluation"), "test": ("holdout", "heldout", "unseen")}
 FILLERS = {  # words beside that of a part
     *("set", "sets", "sorted", "data", "dataset", "images", "image", "imgs", "img", "my", "new", "all"),
     *("list", "lists", "id", "ids", "names", "files", "split", "default", "filenames"),
 }
 OTHERS = ("codes.txt",)  # that are named, since they are not read
 LARGEST = 2**25  # bytes of a list
+NAMED = re.compile("image|img|file|name|path|stem|id$", re.IGNORECASE)  # what a column of images is called by
 DEPTH = 3  # folders down to which lists are looked for
 
 
-def find_part(name):
-    """Which of `PARTS` a folder or a list stands for by its name, such as TestSet or val2017; None if for none."""
+def find_folder(folder, part, kinds=("",), rarer=True):
+    """The folder that is called by a part, or by it and one of some kinds, as train_images is, or None.
+
+    With `rarer`, by one of `RARER`, too, if there is none of `PARTS`.
+    """
+    for named in (PARTS, RARER) if rarer else (PARTS,):
+        names = [word for name in named[part] for kind in kinds for word in (name + kind, kind + name)]
+        if found := listing.find_folder(folder, names):
+            return found
+    return None
+
+
+def find_part(name, alone=False):
+    """Which part a folder or a list stands for by its name, such as TestSet or val2017; None if for none.
+
+    `alone` are names that stand for it also where nothing else is called train: no numbers, and no other words.
+    """
+    if alone:
+        name = re.sub(r"[ _-]?(sets?|sorted|data|images?|imgs?|\d{4})$", "", name.lower())
+        return next((part for part, names in PARTS.items() if name in names), None)
     name = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower()
     name = re.sub(r"(sets?|data|images?|imgs?)(?=$|[^a-z])", r" \1", name)  # trainset
     words = [word for word in re.findall(r"[^\W\d_]+", name) if word not in FILLERS and len(word) > 1]
-    found = {_find_word(word) for word in words}
+    found = {next((part for part in PARTS if word in PARTS[part] + RARER[part]), None) for word in words}
     if found == {"train", "val"}:
         return "train"
     return found.pop() if len(found) == 1 else None
 
 
-def _find_word(word):
-    return next((part for part, names in PARTS.items() if word in names), None)
-
-
 def name_parts(stems):
     """The part that a folder of each stem names, and the stem without it: dict of stem to (part, str).
 
-    A folder further down than the first one names a part only where another names train: rest and test may be two
-    sessions of each patient. As in GlaS the first word of all stems may do so, too, or the last. A stem that names none
-    is train's. There is none at all if all are of one part. Where two stems would be the same without the folder, all
-    keep it.
+    A folder further down than the first one, or by a name that is no part's alone, names a part only where another
+    names train: rest and test may be two sessions of each patient. As in GlaS the first word of all stems may do so,
+    too, or the last. There is none at all if all are of one part. Where two stems would be the same without the folder,
+    all keep it.
     """
     steps = {stem: stem.split("/") for stem in stems}
     named = {stem: [find_part(place) for place in places[:-1]] for stem, places in steps.items()}
@@ -53,7 +69,8 @@ def name_parts(stems):
     words = _find_words([stem for stem, places in steps.items() if len(places) == 1])
     found = {}
     for stem, places in steps.items():
-        number = next((i for i, part in enumerate(named[stem]) if part and (deep or i == 0)), None)
+        alone = places[:-1] and find_part(places[0], alone=True)
+        number = next((i for i, part in enumerate(named[stem]) if part and (deep or (i == 0 and alone))), None)
         if number is not None:
             found[stem] = named[stem][number], "/".join([*places[:number], *places[number + 1 :]])
         else:
@@ -71,7 +88,7 @@ def _find_words(stems):
     for pattern in (r"^[^\W\d_]+", r"[^\W\d_]+$"):
         words = {stem: re.search(pattern, stem) for stem in stems}
         found = {stem: find_part(word[0]) if word else None for stem, word in words.items()}
-        if "train" in found.values():
+        if "train" in found.values() and all(found.values()):
             return found
     return {}
 
@@ -87,31 +104,40 @@ def take_lists(layout, folder):
     list of Path
         Those that have told nothing.
     """
-    divided = any(find_part(place.name) for place in listing.list_folders(folder))
+    divided = any(find_part(place.name) and listing.holds_images(place) for place in listing.list_folders(folder))
     if divided or {pair.part for pair in layout.pairs} != {"train"}:
         return [file for file in sorted(folder.glob("*.txt")) if find_part(file.stem) or file.name in OTHERS]
-    lists = dict(_read_lists(folder))
-    unread = sorted({file for file, _ in lists} | {file for name in OTHERS if (file := folder / name).is_file()})
-    if {"train", "trainval"} <= {file.stem.lower() for file, _ in lists}:
-        lists = {key: names for key, names in lists.items() if key[0].stem.lower() != "trainval"}
-    parts, used = {}, set()
-    for pair in layout.pairs:
-        names = _list_names(pair)
-        here = {key for key, listed in lists.items() if not names.isdisjoint(listed)}
-        parts[pair.stem] = {part for _, part in here}
-        used |= here
-    told = Counter(part for named in parts.values() for part in named)
-    if any(len(named) > 1 for named in parts.values()) or told.keys() <= {"train"}:
+    read = dict(_read_lists(folder))
+    unread = sorted({*read, *(file for name in OTHERS if (file := folder / name).is_file())})
+    stems = {re.sub("[ _-]", "", file.stem.lower()) for file in read}
+    if {"train", "trainval"} <= stems:
+        read = {file: found for file, found in read.items() if re.sub("[ _-]", "", file.stem.lower()) != "trainval"}
+    names = [_list_names(pair) for pair in layout.pairs]
+    unique = len({min(one, key=len) for one in names}) == len(names)  # without their folders
+    parts, used = [set() for _ in names], []
+    for file, candidates in read.items():
+        chosen, most = {}, 0
+        for candidate in candidates:
+            if unique:
+                candidate = {part: {name.rpartition("/")[2] for name in held} for part, held in candidate.items()}
+            matched = sum(any(not one.isdisjoint(held) for held in candidate.values()) for one in names)
+            if matched > most and 2 * matched >= sum(map(len, candidate.values())):
+                chosen, most = candidate, matched
+        used += [file] * bool(chosen)
+        for found, one in zip(parts, names, strict=True):
+            found.update(part for part, held in chosen.items() if not one.isdisjoint(held))
+    told = Counter(part for found in parts for part in found)
+    if any(len(found) > 1 for found in parts) or told.keys() <= {"train"}:
         return unread
     rest = None if told["train"] else "train"
-    chosen = {stem: next(iter(named), rest) for stem, named in parts.items()}
-    if "train" not in chosen.values():
+    chosen = {pair.stem: next(iter(found), rest) for pair, found in zip(layout.pairs, parts, strict=True)}
+    left_out = [pair.image for pair in layout.pairs if not chosen[pair.stem]]
+    if "train" not in chosen.values() or 2 * len(left_out) >= len(names):
         return unread
-    layout.leave_out([pair.image for pair in layout.pairs if not chosen[pair.stem]], "is in none of the lists")
+    layout.leave_out(left_out, "is in none of the lists")
     layout.pairs = [replace(pair, part=chosen[pair.stem]) for pair in layout.pairs if chosen[pair.stem]]
-    read = sorted({file for file, _ in used})
-    layout.rules.append(f"What is in train, val and test is told by {', '.join(file.name for file in read)}.")
-    return [file for file in unread if file not in read]
+    layout.rules.append(f"What is in train, val and test is told by {', '.join(file.name for file in used)}.")
+    return [file for file in unread if file not in used]
 
 
 def holds_lists(folder):
@@ -128,25 +154,27 @@ def _list_names(pair):
 
 
 def _read_lists(folder, depth=DEPTH):
-    """The images that lists name: tuples of ((file, part), set of names)."""
+    """Files that may be lists: tuples of (file, list of dicts), each what one of its columns has, names by part."""
     for file in sorted(folder.iterdir()):
         if file.name[0] == "." or not file.is_file() or file.stat().st_size > LARGEST:
             continue
-        part, suffix = find_part(file.stem), file.suffix.lower()
-        if suffix == ".txt" and part:
-            lines = listing.read_lines(file)
-            yield (file, part), {_strip(name) for line in lines for name in _cut(line)}
-        elif suffix == ".csv":
-            yield from _read_table(file, part)
-        elif suffix == ".json":
-            yield from _read_json(file)
+        reader = {".txt": _read_text, ".csv": _read_table, ".json": _read_json}.get(file.suffix.lower())
+        try:
+            found = reader(file, find_part(file.stem)) if reader else []
+        except (ValueError, csv.Error):  # no text in UTF-8, or no JSON
+            continue
+        if found:
+            yield file, found
     for place in listing.list_folders(folder) if depth else []:
         yield from _read_lists(place, depth - 1)
 
 
-def _cut(line):
-    """What a line of a list may name: it as a whole, files with their suffixes, which may have spaces, and words."""
-    return [line, *re.findall(r"\S.*?\.\w{3,4}(?!\S)", line), *line.split()]
+def _read_text(file, part):
+    """The lines of a text file that is called by a part: as wholes, up to a file's suffix, and their first words."""
+    lines = listing.read_lines(file) if part else []
+    ways = (lambda line: line, lambda line: re.split(r"(?<=\.\w{3})[\s,;]|(?<=\.\w{4})[\s,;]", line, maxsplit=1)[0])
+    ways += (lambda line: line.split()[0],)
+    return [{part: {_strip(way(line)) for line in lines}} for way in ways] if lines else []
 
 
 def _strip(name):
@@ -157,29 +185,34 @@ def _strip(name):
 
 
 def _read_table(file, part):
-    """The images of a CSV, all of one part, or of that which one of its columns has."""
-    try:
-        with file.open(newline="", encoding="utf-8-sig") as stream:
-            rows = [row for row in csv.reader(stream) if row]
-    except (UnicodeDecodeError, csv.Error):
-        return
-    if part:
-        yield (file, part), {_strip(cell) for row in rows for cell in row}
-        return
-    for column in range(min(map(len, rows), default=0)):
-        values = [find_part(row[column]) for row in rows[1:]]
+    """The columns of a CSV: each by the parts that another column has, or by that which the file is called by."""
+    with file.open(newline="", encoding="utf-8-sig") as stream:
+        rows = [row for row in csv.reader(stream) if row]
+    columns, found = range(min(map(len, rows), default=0)), []
+    for told in columns:
+        head, *values = (find_part(row[told]) for row in rows)
         if values and all(values) and len(set(values)) > 1:
-            for one in set(values):
-                cells = [cell for row, value in zip(rows[1:], values, strict=True) if value == one for cell in row]
-                yield (file, one), {_strip(cell) for cell in cells}
+            said = rows if head else rows[1:]
+            for column in set(columns) - {told}:
+                held = {}
+                for row in said:
+                    held.setdefault(find_part(row[told]), set()).add(_strip(row[column]))
+                found.append(held)
+    if not found and part:
+        named = [column for column in columns if NAMED.search(rows[0][column]) or not _are_numbers(rows[1:], column)]
+        found = [{part: {_strip(row[column]) for row in rows}} for column in named]
+    return found
 
 
-def _read_json(file):
-    """The images of a JSON of {"train": [...], "test": [...]}."""
-    try:
-        said = json.loads(file.read_text(encoding="utf-8-sig"))
-    except (UnicodeDecodeError, ValueError):
-        return
+def _are_numbers(rows, column):
+    """Whether a column holds bare numbers, such as those of classes."""
+    return all(row[column].strip().isdecimal() for row in rows)
+
+
+def _read_json(file, _):
+    """The names of a JSON of {"train": [...], "test": [...]}."""
+    said, held = json.loads(file.read_text(encoding="utf-8-sig")), {}
     for key, names in said.items() if isinstance(said, dict) else ():
         if (part := find_part(key)) and isinstance(names, list) and all(isinstance(name, str) for name in names):
-            yield (file, part), {_strip(name) for name in names}
+            held.setdefault(part, set()).update(map(_strip, names))
+    return [held] if held else []

@@ -55,7 +55,15 @@ def _read_description(layout, folder):
     file = folder / description.NAME
     if not isinstance(annotations.look_at_json(file).get("labels") if file.is_file() else None, dict):
         return False
-    said = description.read_description(folder)
+    masks = [pair.label for pair in layout.pairs if isinstance(pair.label, Path)]
+    try:
+        said = description.read_description(folder)
+    except ValueError:
+        said = None
+    named = said and {**said.values, **({} if said.ignore is None else {description.IGNORE: said.ignore})}
+    if not named or not masks or not contents.fit_classes(annotations.look_at_json(file)["labels"], masks):
+        layout.leave_out([file], "does not name what labels hold")
+        return False
     layout.labels = annotations.look_at_json(file)["labels"]
     layout.channels = dict(enumerate(said.channels))
     layout.rules.append(f"Classes are named by {file}.")
