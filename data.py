@@ -25,7 +25,7 @@ from scipy import ndimage
 from segmentation import arguments, devices, geometry
 from segmentation.files import checks, classes, dataset, inventory, looking, scaling, splits, storage
 from segmentation.sources import convert, recognise
-from segmentation.training import borders, runs
+from segmentation.training import borders, planning, runs
 
 # How the same tissue may lie in another section: those options of ImageDataGenerator that move pixels, since grey
 # values change by the lines below. Shears and rotations are in degrees, and keep the membranes' look.
@@ -33,7 +33,6 @@ AFFINE = {"rotation_range": 10, "shear_range": 5, "zoom_range": 0.1, "fill_mode"
 BORDERS = {"reflect": "REFLECT", "nearest": "REPLICATE", "constant": "CONSTANT", "wrap": "WRAP"}  # OpenCV's names
 CONTRAST = 0.2
 BRIGHTNESS = 0.1
-NOISE = 0.08  # the standard deviation at most; less for images that have little of their own
 MOST_PLACES = 250  # of a class in a label, that crops are drawn around
 MOST_LABELS = 256  # that are looked at to find what share of them is labelled
 LARGEST_TILE, SMALLEST_TILE, HALO = 1536, 192, 32  # sides of held-out tiles, and what they see beyond, in pixels
@@ -188,7 +187,7 @@ class Augmentation:
     turns: str = "all"
     grey: bool = True
     elastic: float = 0.0
-    noise: float = NOISE
+    noise: float = planning.NOISE
 
 
 def augment(image, label, rng, augmentation, ignoring=False):

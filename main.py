@@ -43,7 +43,8 @@ def parse(argv):
     positive, natural = arguments.positive, arguments.natural
     add("--data", type=Path, default=Path("data/membrane"), help="dataset: train/image, train/label, test")
     add("--epochs", type=positive, default=5, help="passes of --steps-per-epoch batches")
-    add("--steps-per-epoch", type=positive, help="batches an epoch; 220, or 350 of more than two classes, if not given")
+    how = f"batches an epoch; {planning.STEPS}, or {planning.MORE_STEPS} of more than two classes, if not given"
+    add("--steps-per-epoch", type=positive, help=how)
     how = "take about so long, on this machine, as a whole: the batches an epoch are fitted to it"
     add("--minutes", type=arguments.rate, metavar="N", help=how)
     add("--batch-size", type=positive, default=4, help="crops a batch")

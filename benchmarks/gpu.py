@@ -70,10 +70,11 @@ def build(width, precision):
     import main as recipe
     from segmentation import devices
     from segmentation.files import classes
+    from segmentation.training import planning
 
     devices.start()
     known = classes.Classes((0, 255), ("membrane", "cell"))
-    options = recipe.parse(["--width", str(width), "--loss", "cross-entropy", "--steps-per-epoch", "220"])
+    options = recipe.parse(["--width", str(width), "--loss", "cross-entropy", "--steps-per-epoch", str(planning.STEPS)])
     with devices.precision(mixed=precision == "bfloat16"):
         network = recipe.build(options, channels=1, classes=1)
         recipe.compile_network(network, options, known)

@@ -26,11 +26,11 @@ def coded_pair(size=40):
 
 
 def test_augment_moves_image_and_label_alike(monkeypatch):
-    for change in ("CONTRAST", "BRIGHTNESS", "NOISE"):
+    for change in ("CONTRAST", "BRIGHTNESS"):
         monkeypatch.setattr(data, change, 0)
     image, label = coded_pair()
     for seed in range(20):
-        moved, moved_label = data.augment(image, label, np.random.default_rng(seed), data.Augmentation())
+        moved, moved_label = data.augment(image, label, np.random.default_rng(seed), data.Augmentation(noise=0))
         assert set(np.unique(moved_label)) <= {0, 1}
         # Interpolated halfway is white in the label too, but for pixels on an edge that rounds the other way.
         assert np.mean((moved > 0.5) == (moved_label > 0.5)) > 0.97

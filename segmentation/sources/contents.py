@@ -10,7 +10,7 @@ from segmentation.sources import annotations
 VOID = 255
 LOOKED_AT = 8  # the first ones of labels
 ALIKE = 4  # labels that are compared
-FEWEST = 4  # labels that hold the same values by no chance
+FEWEST = 4  # images whose labels hold the same values, or have as many masks, by no chance
 
 
 def read_white(file):

@@ -78,7 +78,7 @@ class Layout:
             else:
                 unlabelled.append(file)
         if named:
-            self.rules.append("What is in train, val and test is told by folders, or words, of their names.")
+            self.rules.append(f"{parts.TOLD} folders, or words, of their names.")
         self.leave_out(unlabelled, "has no label")
         self.leave_out([label_files[stem] for stem in paired.orphans], "has no image")
 

@@ -36,7 +36,6 @@ MADE = re.compile(
     "outline|border|boundar|edge|contour|flow|skeleton|weight|overlay|preview|pred|output|result|vis|viz|colou?r|watershed",
     re.IGNORECASE,
 )
-FEWEST_IMAGES = 4  # with as many masks each, that can be no chance
 
 
 def is_own(folder):
@@ -150,7 +149,7 @@ def refuse_as_many(folder, objects):
     `objects` are the files of masks by the stem of their image.
     """
     endings = {tuple(file.stem.removeprefix(Path(stem).name) for file in files) for stem, files in objects.items()}
-    if len(objects) < FEWEST_IMAGES or len(endings) > 1 or max(map(len, endings)) < 2:
+    if len(objects) < contents.FEWEST or len(endings) > 1 or max(map(len, endings)) < 2:
         return
     text = f"each image has masks {', '.join(endings.pop())}; if these are classes, write one label of 0, 1, 2"
     others = "if they are objects, number them in one label, for --objects; of several observers keep one"
@@ -175,7 +174,9 @@ def find_same_names(folder):
         photos = {stem: file for stem, file in kinds[other].items() if stem in masks}
         if suffix == ".jpg" or len(photos) < len(masks) or not contents.hold_few_values(masks.values()):
             continue
-        if other != ".jpg" and any(contents.hold_few_values([file]) for file in list(photos.values())[:8]):
+        if other != ".jpg" and any(
+            contents.hold_few_values([file]) for file in list(photos.values())[: contents.LOOKED_AT]
+        ):
             continue  # these may be the labels, too
         photos = kinds[other]
         layout = layouts.Layout("images and labels of one name")

@@ -183,7 +183,7 @@ def find_coco(folder):
             layout.pairs.append(layouts.Pair(part, stem, image, label))
         if len(described) == 1 and (divided := parts.name_parts(pair.stem for pair in layout.pairs)):
             layout.pairs = [replace(p, part=divided[p.stem][0], stem=divided[p.stem][1]) for p in layout.pairs]
-            layout.rules.append("What is in train, val and test is told by folders, or words, of their names.")
+            layout.rules.append(f"{parts.TOLD} folders, or words, of their names.")
         layout.leave_out(missing, "is not there, or more than once,")
         layout.leave_out(boxed, "has an object with a box and no outline")
     return layout

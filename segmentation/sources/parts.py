@@ -23,6 +23,7 @@ FILLERS = {  # words beside that of a part
 OTHERS = ("codes.txt",)  # that are named, since they are not read
 LARGEST = 2**25  # bytes of a list
 NAMED = re.compile("image|img|file|name|path|stem|id$", re.IGNORECASE)  # what a column of images is called by
+TOLD = "What is in train, val and test is told by"
 DEPTH = 3  # folders down to which lists are looked for
 
 
@@ -136,13 +137,13 @@ def take_lists(layout, folder):
         return unread
     layout.leave_out(left_out, "is in none of the lists")
     layout.pairs = [replace(pair, part=chosen[pair.stem]) for pair in layout.pairs if chosen[pair.stem]]
-    layout.rules.append(f"What is in train, val and test is told by {', '.join(file.name for file in used)}.")
+    layout.rules.append(f"{TOLD} {', '.join(file.name for file in used)}.")
     return [file for file in unread if file not in used]
 
 
 def holds_lists(folder):
     """Whether there are lists, as of `take_lists`, in a folder or below it."""
-    return any(True for _ in _read_lists(folder))
+    return next(_read_lists(folder), None) is not None
 
 
 def _list_names(pair):
@@ -190,9 +191,9 @@ def _read_table(file, part):
         rows = [row for row in csv.reader(stream) if row]
     columns, found = range(min(map(len, rows), default=0)), []
     for told in columns:
-        head, *values = (find_part(row[told]) for row in rows)
-        if values and all(values) and len(set(values)) > 1:
-            said = rows if head else rows[1:]
+        # One by one, since a table may be long, and most columns have no part.
+        if len(rows) > 1 and all(find_part(row[told]) for row in rows[1:]) and len({row[told] for row in rows[1:]}) > 1:
+            said = rows if find_part(rows[0][told]) else rows[1:]
             for column in set(columns) - {told}:
                 held = {}
                 for row in said:

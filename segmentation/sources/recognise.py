@@ -53,19 +53,19 @@ def find_layout(folder):
 def _read_description(layout, folder):
     """Take names from a dataset.json that says what labels are; returns whether there is one."""
     file = folder / description.NAME
-    if not isinstance(annotations.look_at_json(file).get("labels") if file.is_file() else None, dict):
+    named = annotations.look_at_json(file).get("labels") if file.is_file() else None
+    if not isinstance(named, dict):
         return False
     masks = [pair.label for pair in layout.pairs if isinstance(pair.label, Path)]
     try:
-        said = description.read_description(folder)
-    except ValueError:
-        said = None
-    named = said and {**said.values, **({} if said.ignore is None else {description.IGNORE: said.ignore})}
-    if not named or not masks or not contents.fit_classes(annotations.look_at_json(file)["labels"], masks):
+        channels = description.read_description(folder).channels
+        fits = bool(masks and named) and contents.fit_classes(named, masks)
+    except ValueError:  # it is of another program
+        fits = False
+    if not fits:
         layout.leave_out([file], "does not name what labels hold")
         return False
-    layout.labels = annotations.look_at_json(file)["labels"]
-    layout.channels = dict(enumerate(said.channels))
+    layout.labels, layout.channels = named, dict(enumerate(channels))
     layout.rules.append(f"Classes are named by {file}.")
     return True
 

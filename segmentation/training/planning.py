@@ -9,9 +9,7 @@ MOST_IMAGES = 32  # that are looked at
 UPRIGHT = 0.3  # of the pixels; 0.77 of streets, below 0.03 of sections, nuclei and vessels (benchmarks/LOG.md)
 SMALL = 0.1  # of the pixels; of a class below that Dice finds more, and of others no more (benchmarks/LOG.md)
 STEPS, MORE_STEPS = 220, 350  # an epoch, for two classes and for more (benchmarks/LOG.md)
-DROPOUT = (
-    0.5  # the share of features, for two classes; more need all of them in so short a training (benchmarks/LOG.md)
-)
+DROPOUT = 0.5  # share of features, for two classes; so short a training of more needs all (benchmarks/LOG.md)
 NOISE, TIMES = 0.08, 3  # share of the range; of the noise that images have (benchmarks/LOG.md)
 LEAST_NOISE = 0.01  # share of the range
 LARGEST = 1024  # side of the part of an image in which noise is measured, in pixels
@@ -53,10 +51,10 @@ def plan(options, images, labels, known):
         more += [f"training is longer (--steps-per-epoch {MORE_STEPS})"] * (several and not options.minutes)
     if more:
         lines.append(f"There are {len(known.values)} classes: {', '.join(more)}.")
-    if options.noise is None:
+    if options.noise is None and options.grey:
         noise = measure_noise(images)
         options.noise = round(float(np.clip(TIMES * noise, LEAST_NOISE, NOISE)), 3)
-        if options.grey and options.noise < NOISE:
+        if options.noise < NOISE:
             text = f"Images have little noise, about {noise:.3f} of their range"
             lines.append(f"{text}: no more than {options.noise:g} is added in training (--noise).")
     if options.centred is None:
