@@ -35,6 +35,8 @@ def parse_score(argv):
     parser.add_argument("masks", type=Path, metavar="MASKS", help="folder of <stem>_predict.png or <stem>.png")
     parser.add_argument("labels", type=Path, metavar="LABELS", help="folder of labels, paired by their names")
     arguments.add_meaning(parser, images=False)
+    how = "pixels of an object of a mask; smaller ones are not counted, as predict.py --objects leaves them out"
+    parser.add_argument("--smallest", type=arguments.positive, default=1, metavar="PIXELS", help=how)
     return parser.parse_args(argv)
 
 
@@ -49,8 +51,7 @@ def score(options):
     rows, known = tables.score_folder(options.masks, options.labels, known)
     print(tables.format_table({**rows, "mean": tables.mean_scores(rows.values())}))
     if known.parted and len(known.values) == 2:
-        scores, seg = objects.score_pairs(tables.read_objects(masks, label_files, known))
-        print(tables.format_table(scores), f"by object, of all images together; SEG {seg:.4f}", sep="\n")
+        print(*score_objects(masks, label_files, known, options.smallest), sep="\n")
     maps = {stem: find_map(file) for stem, file in masks.items()}
     if known.parted and len(known.values) == 2 and all(file.is_file() for file in maps.values()):
         older = [file for stem, file in maps.items() if file.stat().st_mtime < masks[stem].stat().st_mtime]
@@ -61,6 +62,20 @@ def score(options):
         best = isbi2012.challenge_scores(*zip(*pairs, strict=True))
         print("maps, best threshold: V_rand {v_rand:.4f} at {threshold}, V_info {v_info:.4f}".format(**best), end=", ")
         print(f"pixel error {best['pixel_error']:.4f}")
+
+
+def score_objects(masks, label_files, known, smallest):
+    """The scores by object of masks without those of fewer pixels than `smallest`: lines of text."""
+    pairs = list(tables.read_objects(masks, label_files, known))
+    counted = [(label, objects.leave_out_specks(mask, smallest)) for label, mask in pairs]
+    scores, seg = objects.score_pairs(counted)
+    lines = [tables.format_table(scores), f"by object, of all images together; SEG {seg:.4f}"]
+    usual = objects.find_smallest(label for label, _ in pairs)
+    specks = sum(objects.count_specks(mask, usual) for _, mask in counted)
+    if specks:
+        text = f"{specks} objects of the masks are smaller than nearly all of the labels', of fewer than {usual} pixels"
+        lines.append(f"{text}: --smallest {usual} does not count them.")
+    return lines
 
 
 def find_map(mask):

@@ -304,7 +304,7 @@ def name_stems(stems):
 
 
 def describe_network(options, pairs):
-    """The `networks.Settings` of a network that is trained on such pairs, but for how cells are parted."""
+    """The `networks.Settings` of a network that is trained on such pairs, but for what held-out ones choose."""
     known, channels = pairs.classes, description.find_description(options.data).channels
     return networks.Settings(
         values=known.written,
@@ -314,11 +314,12 @@ def describe_network(options, pairs):
         scaling=pairs.scaling,
         turns=options.turns,
         channels=channels if len(channels) == pairs.images[0].shape[-1] else (),
+        smallest=planning.choose_smallest(pairs.labels, known),
     )
 
 
 def choose_mask_settings(options, held_out):
-    """Choose on the held-out sections how masks are made, and keep that with the network.
+    """Choose on the held-out sections how masks are made, and keep that with the network of a run.
 
     Returns
     -------
@@ -327,10 +328,10 @@ def choose_mask_settings(options, held_out):
     maps : list of arrays
         The probabilities of the held-out sections.
     """
-    network, _ = networks.load_network(options.run / "model.keras")
+    network, settings = networks.load_network(options.run / "model.keras")
     maps = [masks.predict(network, image, turns=options.turns) for image in held_out.images]
     settings = replace(
-        describe_network(options, held_out),
+        settings,
         border=masks.choose_border(held_out.labels, maps, held_out.classes),
         temperature=calibration.fit_temperature(held_out.labels, maps),
     )

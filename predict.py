@@ -16,7 +16,7 @@ from pathlib import Path
 
 from segmentation import arguments, extras
 from segmentation.files import dataset, folders
-from segmentation.prediction import masks, networks, runtimes, watershed
+from segmentation.prediction import masks, networks, objects, runtimes, watershed
 from segmentation.training import runs
 
 
@@ -42,8 +42,8 @@ def parse(argv):
     add("--uncertainty", action="store_true", help=how)
     how = "number and measure objects: <stem>_objects.tif and .csv, and <stem>_rois.zip for ImageJ"
     add("--objects", action="store_true", help=how)
-    how = "pixels of an object; with --objects, smaller ones are left out"
-    add("--smallest", type=arguments.positive, default=1, metavar="PIXELS", help=how)
+    how = "pixels of an object; with --objects, smaller ones are left out; as the labels have them if not given"
+    add("--smallest", type=arguments.positive, metavar="PIXELS", help=how)
     add("--axes", help="of a volume, where its file does not name them, or wrongly: letters of tczyx, such as zyx")
     how = "address of a dask.distributed cluster whose workers share a volume, or a folder of images"
     add("--scheduler", metavar="ADDRESS", help=how)
@@ -69,7 +69,8 @@ def prepare(options, model):
 def predict_volume(options, model, out):
     """Predict a volume: what was written, in words."""
     with extras.needs("volumes"):
-        from segmentation.volumes import chunks, objects
+        from segmentation.volumes import chunks
+        from segmentation.volumes import objects as numbering
 
     if options.uncertainty:
         raise ValueError("--uncertainty: is written for images, not for volumes; leave it out.")
@@ -90,8 +91,10 @@ def predict_volume(options, model, out):
     )
     written = f"{count} chunks written to {out}."
     if options.objects:
-        count = objects.write_objects(options.input[0], out, job, options.smallest, options.axes)
+        count = numbering.write_objects(options.input[0], out, job, options.smallest, options.axes)
         written += f" {count} objects beside it."
+        if not options.smallest and (left_out := objects.describe_smallest(chunks.load(job)[1])):
+            written += f" Of them {left_out}."
     return written
 
 
@@ -111,7 +114,8 @@ def predict_images(options, model):
         tile=options.tile,
         probability=options.probability,
         uncertainty=options.uncertainty,
-        smallest=options.smallest if options.objects else None,
+        objects=options.objects,
+        smallest=options.smallest,
     )
     if options.uncertainty and options.scheduler:
         raise ValueError("--uncertainty: is not shared among workers; leave out --scheduler.")

@@ -17,6 +17,7 @@ import numpy as np
 import main as recipe
 from benchmarks import kept
 from segmentation.files import dataset, writing
+from segmentation.prediction import networks
 from segmentation.scores import objects, tables
 from segmentation.training import runs
 
@@ -58,7 +59,7 @@ def train(name, folder, options):
         "accuracy": tested["accuracy"],
         "constant": tested["constant"],
         "minutes": summary["seconds"] / 60,
-        "f1": count_objects(run / "masks", folder)["f1"] if FIELDS[name].counted else np.nan,
+        "f1": count_objects(run, folder)["f1"] if FIELDS[name].counted else np.nan,
         "zero": sum(tested.get(score, 1) == 0 for score in tested if score.endswith("_iou")),
         "options": " ".join(options),
         "published": FIELDS[name].published,
@@ -66,13 +67,18 @@ def train(name, folder, options):
     return {title: f"{value:.4f}" if isinstance(value, float) else value for title, value in row.items()}
 
 
-def count_objects(masks, folder):
-    """The scores of objects of test masks, as from `objects.score_matches`, at an IoU of 0.5."""
+def count_objects(run, folder):
+    """The scores of objects of test masks, as from `objects.score_matches`, at an IoU of 0.5.
+
+    The objects are those that `predict.py --objects` writes.
+    """
+    masks, (_, settings) = run / "masks", networks.load_network(run / "model.keras")
     place = dataset.find_places(folder, "test")[1]
     files, label_files, _ = tables.find_masks(masks, place)
     known, _ = tables.find_classes(label_files, files, place)
     sections = tables.read_sections(files, label_files, known)
-    return objects.score_matches([objects.count_matches(label == 1, mask == 1) for _, (label, mask) in sections])
+    pairs = [(label == 1, objects.leave_out_specks(mask == 1, settings.smallest)) for _, (label, mask) in sections]
+    return objects.score_matches([objects.count_matches(*pair) for pair in pairs])
 
 
 def main(argv=None):

@@ -116,7 +116,7 @@ class Predictor:
         writing.write_mask(mask_file, values, self.settings.palette)
         (file,), stem = (folder / UPLOADED).iterdir(), folder / mask_file.stem.removesuffix(folders.PREDICTED)
         pages, _ = masks.read_pages(self.network, file)
-        numbers, found = objects.number_objects(mask, classes.find_kinds(self.settings.titles))
+        numbers, found = objects.number_objects(mask, classes.find_kinds(self.settings.titles), self.settings.smallest)
         written = [folder / f"{stem.name}{suffix}" for suffix in (f"{folders.OBJECTS}.csv", f"{folders.ROIS}.zip")]
         counted = f"{len(found)} objects"
         if len(found) <= MOST_OBJECTS:

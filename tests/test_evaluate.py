@@ -1,4 +1,5 @@
 import os
+import re
 import subprocess
 import sys
 
@@ -184,6 +185,23 @@ def test_masks_that_number_objects_are_scored_as_labels_that_do(tmp_path, capsys
     (tmp_path / "masks" / "1.tif").unlink()
     assert evaluate.main([str(tmp_path / "masks"), str(tmp_path / "label"), "--objects"]) == 2
     assert "no mask such as 0.tif for the label" in capsys.readouterr().err
+
+
+def test_specks_of_masks_are_named_and_may_be_left_out(tmp_path, capsys):
+    label = draw_discs(0, count=12, radii=(4, 7))[1] > 0
+    mask = label.copy()
+    mask[0, 0] = mask[0, 2] = mask[-1, -1] = True
+    save(label, tmp_path / "label" / "a.png")
+    save(mask, tmp_path / "masks" / "a.png")
+    command = [str(tmp_path / "masks"), str(tmp_path / "label")]
+    assert evaluate.main(command) == 0
+    out = capsys.readouterr().out
+    specks = re.search(r"(\d) objects .* of fewer than (\d+) pixels: --smallest \2 does not count them", out)
+    count = int(specks[1])
+    assert 0 < count <= 3 and not re.search("IoU 0.5 +1.0000 +1.0000 +1.0000", out)
+    assert evaluate.main([*command, "--smallest", specks[2]]) == 0
+    out = capsys.readouterr().out
+    assert re.search("IoU 0.5 +1.0000 +1.0000 +1.0000", out) and "--smallest" not in out
 
 
 def draw_maps(folder, *, strip=0.0):

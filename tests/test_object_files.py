@@ -159,6 +159,21 @@ def test_predict_writes_numbers_table_and_regions_that_agree(network, tmp_path, 
     assert folders.find_others(tmp_path / "out") == []
 
 
+def test_specks_are_left_out_as_the_network_knows_them_from_its_labels(network, tmp_path, capsys):
+    file, threshold = write_images(tmp_path, network)
+    loaded, settings = networks.load_network(network)
+    networks.save_network(loaded, tmp_path / "model.keras", replace(settings, smallest=7))
+    command = [str(file), "--model", str(tmp_path / "model.keras"), "--threshold", str(threshold), "--objects"]
+    areas, said = [], []
+    for more in [], ["--smallest", "1"], ["--smallest", "7"]:
+        assert predict.main([*command, "--out", str(tmp_path / "out"), *more]) == 0
+        areas.append([int(row["area"]) for row in read_table(tmp_path / "out" / "a_objects.csv")])
+        said.append("fewer than 7 pixels" in capsys.readouterr().err)
+    assert areas[0] == areas[2] == [area for area in areas[1] if area >= 7]
+    assert len(areas[0]) < len(areas[1])
+    assert said == [True, False, False]
+
+
 def test_objects_of_tiles_are_those_of_the_image_in_one_piece(network, tmp_path):
     file, threshold = write_images(tmp_path, network)
     command = [str(file), "--model", str(network), "--threshold", str(threshold), "--objects"]

@@ -1,4 +1,5 @@
 from argparse import Namespace
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -117,3 +118,14 @@ def test_crops_are_drawn_around_one_class_of_two_that_is_rare():
     assert options.centred == 0.5
     assert line.startswith("spot is rare: 50%")
     assert planning.choose_centred(classes.Classes((0, 255), ("0", "255"), pixels=(900, 100))) == 0
+
+
+def test_objects_have_the_pixels_that_nearly_all_of_the_labels_do():
+    label = np.zeros((100, 100), np.uint8)
+    label[::10, ::10] = label[1::10, ::10] = 1
+    label[50, 50] = 0
+    known = classes.Classes((0, 255), ("0", "255"), pixels=(9801, 199), parted=True)
+    assert planning.choose_smallest([label] * 3, known) == 2
+    assert planning.choose_smallest([label * 2], replace(known, values=(0, 1, 2), names=("background", "a", "b"))) == 2
+    assert planning.choose_smallest([label * 0], known) == 1
+    assert planning.choose_smallest([label], replace(known, parted=False)) == 1

@@ -110,8 +110,8 @@ class Request:
     `border`: as for that, too; None for the network's own choice. `flips`: whether to average over the flips and
     rotations that the network was trained on. `tile`: as for `predict`. `probability`: whether to write
     <stem>_probability.tif too, float32, of the same size; `uncertainty`: <stem>_uncertainty.tif, likewise, of what
-    `disagree` finds. `smallest`: pixels that an object has at least, whose objects `objects.write_objects` then writes,
-    too; None for no objects.
+    `disagree` finds. `objects`: whether to write those, too, as `objects.write_objects` does. `smallest`: pixels that
+    an object has at least; None for the network's own choice.
     """
 
     threshold: float = watershed.THRESHOLD
@@ -120,7 +120,13 @@ class Request:
     tile: int | None = None
     probability: bool = False
     uncertainty: bool = False
+    objects: bool = False
     smallest: int | None = None
+
+    def apply(self, settings):
+        """The settings of a network, but for what is requested otherwise."""
+        asked = {"border": self.border, "smallest": self.smallest}
+        return replace(settings, **{name: value for name, value in asked.items() if value is not None})
 
 
 class Report(NamedTuple):
@@ -157,8 +163,7 @@ def write_masks(network, files, out, settings, request=Request()):
 
 def write_mask(network, stem, file, out, settings, request):
     """Predict one image, or stack, and write what is requested of it, as `write_masks` does; returns a `Report`."""
-    if request.border is not None:
-        settings = replace(settings, border=request.border)
+    settings = request.apply(settings)
     try:
         pages, notes = read_pages(network, file)
         check_pages(network, settings, pages, file)
@@ -187,8 +192,10 @@ def write_mask(network, stem, file, out, settings, request):
     if request.uncertainty:
         spreads = [disagree(network, page, turns, request.tile, settings.scaling) for page in pages]
         writing.write_probability(out / f"{stem}{folders.UNCERTAINTY}.tif", np.array(spreads), like=file)
-    if request.smallest is not None:
-        objects.write_objects(file, out / stem, found, pages, settings, request.smallest)
+    if request.objects:
+        objects.write_objects(file, out / stem, found, pages, settings)
+        if request.smallest is None and (left_out := objects.describe_smallest(settings)):
+            notes = (*notes, left_out)
     return Report(notes=notes, difference=scaling.find_difference(scaling.survey(pages), settings.scaling))
 
 

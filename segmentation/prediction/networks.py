@@ -28,7 +28,8 @@ class Settings:
     and `names` what the classes are called; `shown` is the number of the one that pictures show. `scaling` is that of
     the training images, `turns` one of `geometry.TURNS`, the flips and rotations that the network was trained on, and
     `channels` are the names of its channels, if they have some. `temperature` is that of `calibration.calibrate`, or
-    one for each class, for probabilities that are shown or written; masks do without.
+    one for each class, for probabilities that are shown or written; masks do without. `smallest` are the pixels that
+    objects have at least, as nearly all of the labels do; masks hold smaller ones, too.
     """
 
     border: float = watershed.NO_LINES
@@ -40,6 +41,7 @@ class Settings:
     turns: str = "all"
     channels: tuple = ()
     temperature: float | tuple = 1.0
+    smallest: int = 1
 
     def choose_turns(self, flips=True):
         """The turns to be averaged: those of the training, or without flips none."""
@@ -67,6 +69,7 @@ class Settings:
             turns=saved.get("turns", cls.turns),
             channels=tuple(saved.get("channels", ())),
             temperature=_to_tuple(saved.get("temperature", cls.temperature)),
+            smallest=saved.get("smallest", cls.smallest),
         )
 
     def to_json(self):

@@ -14,7 +14,7 @@ ROI_VERSION = 228
 MOVE, LINE, CLOSE = 0, 1, 4  # of the outlines of Java's shapes, as ImageJ has them
 
 
-def write_objects(file, stem, masks, pages, settings, smallest=1):
+def write_objects(file, stem, masks, pages, settings):
     """Write the objects of an image or a stack: <stem>_objects.tif, <stem>_objects.csv and <stem>_rois.zip.
 
     Parameters
@@ -28,8 +28,6 @@ def write_objects(file, stem, masks, pages, settings, smallest=1):
     pages : array (pages, height, width) or (pages, height, width, channels)
         The pixels of the image.
     settings : networks.Settings
-    smallest : int
-        As for `number_objects`.
 
     Returns
     -------
@@ -39,7 +37,7 @@ def write_objects(file, stem, masks, pages, settings, smallest=1):
     kinds, pixel = classes.find_kinds(settings.titles), images.read_pixel_size(file)
     numbers, rows, rois, count = np.zeros(masks.shape, np.int32), [], [], 0
     for i, (mask, page) in enumerate(zip(masks, pages, strict=True)):
-        numbers[i], found = number_objects(mask, kinds, smallest, first=count + 1)
+        numbers[i], found = number_objects(mask, kinds, settings.smallest, first=count + 1)
         place = {"page": i + 1} if len(masks) > 1 else {}
         rows += [place | row for row in measure_objects(numbers[i], found, page, settings, pixel)]
         channels = page.shape[2] if page.ndim == 3 else 1
@@ -51,6 +49,14 @@ def write_objects(file, stem, masks, pages, settings, smallest=1):
     with writing.whole_file(stem.with_name(f"{stem.name}{folders.ROIS}.zip")) as temporary:
         roifile.roiwrite(temporary, rois, mode="w")
     return numbers
+
+
+def describe_smallest(settings):
+    """What is left out by the choice of a network, in words; "" if nothing is."""
+    text = (
+        f"objects of fewer than {settings.smallest} pixels, as hardly any of the labels' are, are left out (--smallest)"
+    )
+    return text if settings.smallest > 1 else ""
 
 
 def number_objects(mask, kinds, smallest=1, first=1):

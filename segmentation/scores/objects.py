@@ -10,6 +10,7 @@ import numpy as np
 from scipy import ndimage, optimize
 
 OVERLAPS = (0.5, 0.6, 0.7, 0.8, 0.9)
+SPECKS = 0.02  # of the objects of labels, that may be smaller than what is counted (benchmarks/LOG.md)
 
 
 class Overlap(NamedTuple):
@@ -88,6 +89,30 @@ def _number(array):
         return ndimage.label(array)[0]
     values, numbers = np.unique(array, return_inverse=True)
     return numbers.reshape(array.shape) + int(values[0] != 0)
+
+
+def find_smallest(labels):
+    """The pixels that all objects of labels but `SPECKS` have at least: int, 1 without objects.
+
+    Parameters
+    ----------
+    labels : iterable of arrays (height, width)
+        As for `count_matches`.
+    """
+    areas = np.concatenate([[], *(np.bincount(_number(label).ravel())[1:] for label in labels)])
+    return int(np.quantile(areas, SPECKS, method="lower")) if areas.size else 1
+
+
+def count_specks(mask, smallest):
+    """How many objects of a mask, as for `count_matches`, have fewer pixels."""
+    return int(np.count_nonzero(np.bincount(_number(mask).ravel())[1:] < smallest))
+
+
+def leave_out_specks(mask, smallest):
+    """A mask, as for `count_matches`, without its objects of fewer pixels."""
+    numbers = _number(mask)
+    kept = np.bincount(numbers.ravel()) >= smallest
+    return np.where(kept[numbers], mask, 0).astype(mask.dtype)
 
 
 def compare(label, mask):

@@ -3,6 +3,7 @@
 import numpy as np
 
 from segmentation.files import classes
+from segmentation.scores import objects
 
 FEWEST, MOST_LABELS = 8, 64  # that tell an order; that are looked at
 MOST_IMAGES = 32  # that are looked at
@@ -13,6 +14,7 @@ DROPOUT = 0.5  # share of features, for two classes; so short a training of more
 NOISE, TIMES = 0.08, 3  # share of the range; of the noise that images have (benchmarks/LOG.md)
 LEAST_NOISE = 0.01  # share of the range
 LARGEST = 1024  # side of the part of an image in which noise is measured, in pixels
+LARGEST_LABEL = 2048  # side of the part of a label whose objects are measured, in pixels
 RARE, CENTRED = 0.02, 0.5  # of the pixels; of the crops: by chance few hold any of a class like that
 
 
@@ -67,10 +69,15 @@ def plan(options, images, labels, known):
 
 def choose_turns(labels, count):
     """Turns that leave the classes where they are in all images: one of `geometry.TURNS`, for `count` classes."""
-    some = [labels[i] for i in range(0, len(labels), len(labels) // MOST_LABELS + 1)]
+    some = take_some(labels)
     if measure_order(some, 1, count) > UPRIGHT:
         return "none"
     return "mirror" if measure_order(some, 0, count) > UPRIGHT else "all"
+
+
+def take_some(labels):
+    """At most `MOST_LABELS` of them, evenly spread: list of arrays."""
+    return [labels[i] for i in range(0, len(labels), len(labels) // MOST_LABELS + 1)]
 
 
 def measure_order(labels, axis, count):
@@ -128,3 +135,12 @@ def choose_centred(known):
     """The share of crops that are drawn around objects: `CENTRED` if one of two classes is rare, or else none."""
     rare = len(known.values) == 2 and min(known.pixels) < RARE * sum(known.pixels)
     return CENTRED if rare else 0.0
+
+
+def choose_smallest(labels, known):
+    """The pixels that objects have at least, as nearly all of the labels do; 1 where objects are few."""
+    if not known.parted:
+        return 1
+    window = np.s_[:LARGEST_LABEL, :LARGEST_LABEL]
+    kinds = classes.find_kinds(known.names)
+    return objects.find_smallest(label[window] == kind for label in take_some(labels) for kind in kinds)

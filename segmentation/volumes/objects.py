@@ -14,7 +14,7 @@ from segmentation.volumes import chunks, reading
 UNITS = {"micrometer": "um", "nanometer": "nm", "millimeter": "mm"}  # OME-Zarr's words
 
 
-def write_objects(text, out, job, smallest=1, axes=None):
+def write_objects(text, out, job, smallest=None, axes=None):
     """Write the objects of a volume's mask: a Zarr of uint32 beside it, NAME_objects.zarr, and NAME_objects.csv.
 
     Parameters
@@ -25,7 +25,7 @@ def write_objects(text, out, job, smallest=1, axes=None):
         The mask, as that has written it.
     job : chunks.Job
     smallest : int
-        As for `objects.number_objects`.
+        As for `masks.Request`.
 
     Returns
     -------
@@ -33,6 +33,7 @@ def write_objects(text, out, job, smallest=1, axes=None):
         How many there are; they are numbered on from section to section.
     """
     network, settings = chunks.load(job)
+    smallest = settings.smallest if smallest is None else smallest
     volume, mask = reading.find_volume(text, network.input_shape[-1], axes), zarr.open_group(out, mode="r")["0"]
     pixel, kinds = _find_pixel_size(volume), classes.find_kinds(settings.titles)
     name, count = out.name.removesuffix(".zarr") + folders.OBJECTS, 0
