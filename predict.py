@@ -92,9 +92,10 @@ def predict_volume(options, model, out):
     written = f"{count} chunks written to {out}."
     if options.objects:
         count = numbering.write_objects(options.input[0], out, job, options.smallest, options.axes)
-        written += f" {count} objects beside it."
+        written += f" {count} objects beside it"
         if not options.smallest and (left_out := objects.describe_smallest(chunks.load(job)[1])):
-            written += f" Of them {left_out}."
+            written += f"; {left_out}"
+        written += "."
     return written
 
 

@@ -116,9 +116,10 @@ class Predictor:
         writing.write_mask(mask_file, values, self.settings.palette)
         (file,), stem = (folder / UPLOADED).iterdir(), folder / mask_file.stem.removesuffix(folders.PREDICTED)
         pages, _ = masks.read_pages(self.network, file)
-        numbers, found = objects.number_objects(mask, classes.find_kinds(self.settings.titles), self.settings.smallest)
+        smallest = self.settings.smallest
+        numbers, found = objects.number_objects(mask, classes.find_kinds(self.settings.titles), smallest)
         written = [folder / f"{stem.name}{suffix}" for suffix in (f"{folders.OBJECTS}.csv", f"{folders.ROIS}.zip")]
-        counted = f"{len(found)} objects"
+        counted = f"{len(found)} objects{f' of {smallest} pixels or more' * (smallest > 1)}"
         if len(found) <= MOST_OBJECTS:
             objects.write_objects(file, stem, mask[np.newaxis], pages, self.settings)
         else:

@@ -18,53 +18,26 @@ class Help(argparse.ArgumentDefaultsHelpFormatter):
         return super()._get_help_string(action)
 
 
-def positive(text):
-    """An int above 0, for argparse."""
-    if int(text) <= 0:
-        raise argparse.ArgumentTypeError(f"expected a number above 0, found {text}")
-    return int(text)
+def _number(kind, expected, holds):
+    """A type for argparse: an int or a float that is as expected."""
+
+    def parse(text):
+        number = kind(text)
+        if not holds(number):
+            raise argparse.ArgumentTypeError(f"expected {expected}, found {text}")
+        return number
+
+    parse.__name__ = kind.__name__  # which argparse names where the text is no number
+    return parse
 
 
-def several(text):
-    """An int of 2 or more, for argparse."""
-    if int(text) < 2:
-        raise argparse.ArgumentTypeError(f"expected 2 or more, found {text}")
-    return int(text)
-
-
-def natural(text):
-    """An int of 0 or more, for argparse."""
-    if int(text) < 0:
-        raise argparse.ArgumentTypeError(f"expected 0 or more, found {text}")
-    return int(text)
-
-
-def fraction(text):
-    """A float between 0 and 1, for argparse."""
-    if not 0 < float(text) < 1:
-        raise argparse.ArgumentTypeError(f"expected a number between 0 and 1, found {text}")
-    return float(text)
-
-
-def share(text):
-    """A float from 0 to 1, for argparse."""
-    if not 0 <= float(text) <= 1:
-        raise argparse.ArgumentTypeError(f"expected a number from 0 to 1, found {text}")
-    return float(text)
-
-
-def portion(text):
-    """A float from 0 to below 1, for argparse."""
-    if not 0 <= float(text) < 1:
-        raise argparse.ArgumentTypeError(f"expected a number from 0 to below 1, found {text}")
-    return float(text)
-
-
-def rate(text):
-    """A float above 0, for argparse."""
-    if not 0 < float(text) < float("inf"):
-        raise argparse.ArgumentTypeError(f"expected a number above 0, found {text}")
-    return float(text)
+positive = _number(int, "a number above 0", lambda number: number > 0)
+several = _number(int, "2 or more", lambda number: number > 1)
+natural = _number(int, "0 or more", lambda number: number >= 0)
+fraction = _number(float, "a number between 0 and 1", lambda number: 0 < number < 1)
+share = _number(float, "a number from 0 to 1", lambda number: 0 <= number <= 1)
+portion = _number(float, "a number from 0 to below 1", lambda number: 0 <= number < 1)
+rate = _number(float, "a number above 0", lambda number: 0 < number < float("inf"))
 
 
 def add_network(parser, name="--model", **options):

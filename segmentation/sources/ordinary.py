@@ -24,14 +24,8 @@ SUFFIXES = (  # words at the end of a label's name, after one of "_ .-"
     *("mask", "masks", "label", "labels", "labelled", "labeled", "seg", "segmentation", "Simple Segmentation"),
     *("gt", "manual", "anno", "annotation", "annotations"),
 )
-OF_IMAGES = (
-    "_sat",
-    "_rgb",
-    "_image",
-    "_img",
-    "_orig",
-    "_raw",
-)  # what may stand in an image's name where its label has such a word
+# What may stand in an image's name where its label has such a word.
+OF_IMAGES = ("_sat", "_rgb", "_image", "_img", "_orig", "_raw")
 MADE = re.compile(
     "outline|border|boundar|edge|contour|flow|skeleton|weight|overlay|preview|pred|output|result|vis|viz|colou?r|watershed",
     re.IGNORECASE,
@@ -68,8 +62,33 @@ def find_own(folder):
 
 def find_folders(folder):
     """Images and labels in two folders, such as images and masks; with train, val and test outside or inside these."""
-    layout = layouts.Layout("a folder of images and one of labels")
-    pairs, inside = {}, listing.list_folders(folder)
+    layout, parted = layouts.Layout("a folder of images and one of labels"), False
+    pairs = _find_outside(folder)
+    if not any(map(all, pairs.values())):
+        found, masks = _find_kind(folder, IMAGES), _find_kind(folder, LABELS)
+        if not found or not masks:
+            return None
+        pairs, parted = _find_inside(folder, found, masks)
+    for part, (found, masks) in pairs.items():
+        if not _add_objects(layout, part, found, masks):
+            layout.add(part, found, masks, parted=part == "train" and parted)
+    named = {place for both in pairs.values() for place in both if place}
+    others = [place for place in listing.list_folders(folder) if place not in named and not _holds(place, named)]
+    others = [place for place in others if not parts.holds_lists(place)]
+    for _, masks in pairs.values():
+        _doubt_masks(layout, masks, others)
+    layout.leave_out(others, "is not known")
+    return layout
+
+
+def _find_outside(folder):
+    """The folders of images and of labels of each part: train/images, train and train_labels, train_images and so on.
+
+    Returns
+    -------
+    dict of str to (Path or None, Path or None)
+    """
+    pairs = {}
     for part in parts.PARTS:
         place = parts.find_folder(folder, part)
         both = (_find_kind(place, IMAGES), _find_kind(place, LABELS)) if place else (None, None)
@@ -77,39 +96,34 @@ def find_folders(folder):
             both = tuple(parts.find_folder(folder, part, kinds) for kinds in (IMAGES, LABELS))
             both = (both[0] or place, both[1])
         pairs[part] = both
-    undivided = False
     if not all(pairs["train"]) and any(map(all, pairs.values())):  # images, masks, test_images, test_masks
         pairs["train"] = _find_kind(folder, IMAGES), _find_kind(folder, LABELS)
-    if not any(map(all, pairs.values())):
-        found, masks = _find_kind(folder, IMAGES), _find_kind(folder, LABELS)
-        if not found or not masks:
-            return None
-        known = all(parts.find_folder(place, "train") for place in (found, masks))
-        pairs = {
-            part: tuple(parts.find_folder(place, part, rarer=known) for place in (found, masks)) for part in parts.PARTS
-        }
-        taken = {place for places in pairs.values() for place in places}
-        others = [place for place in listing.list_folders(found) if place not in taken]
-        undivided = not any(map(all, pairs.values())) or any(parts.find_part(place.name) for place in others)
-        if undivided:
-            pairs = {"train": (found, masks), "test": (parts.find_folder(folder, "test"), None)}
-    for part, (found, masks) in pairs.items():
-        if not _add_objects(layout, part, found, masks):
-            layout.add(part, found, masks, parted=part == "train" and undivided)
-    named = {place for both in pairs.values() for place in both if place}
-    others = [place for place in inside if place not in named and not _holds(place, named)]
-    others = [place for place in others if not parts.holds_lists(place)]
-    for _, masks in pairs.values():
-        truth = list(listing.list_files(listing.enter(masks), masks=True).values())
-        if contents.are_alike(truth):
-            text = f"{masks}: holds nearly the same image after image, as a field of view does"
-            if found := [place.name for place in others if listing.holds_images(place)]:
-                names = " or ".join(found)
-                fix = f"if labels are in {names}, call that labels, and move {masks.name} away"
-                raise ValueError(f"{text}; {fix}; if {masks.name} is right, move {names} away.")
-            layout.rules.append(f"{text}: look whether these are labels.")
-    layout.leave_out(others, "is not known")
-    return layout
+    return pairs
+
+
+def _find_inside(folder, found, masks):
+    """As `_find_outside`, where folders of images and of labels hold the parts; and whether stems may have to tell."""
+    known = all(parts.find_folder(place, "train") for place in (found, masks))
+    pairs = {
+        part: tuple(parts.find_folder(place, part, rarer=known) for place in (found, masks)) for part in parts.PARTS
+    }
+    taken = {place for places in pairs.values() for place in places}
+    others = [place for place in listing.list_folders(found) if place not in taken]
+    if any(map(all, pairs.values())) and not any(parts.find_part(place.name) for place in others):
+        return pairs, False
+    return {"train": (found, masks), "test": (parts.find_folder(folder, "test"), None)}, True
+
+
+def _doubt_masks(layout, masks, others):
+    """Say that what may be fields of view is taken for labels; ValueError if one of `others` may hold the labels."""
+    if not contents.are_alike(list(listing.list_files(listing.enter(masks), masks=True).values())):
+        return
+    text = f"{masks}: holds nearly the same image after image, as a field of view does"
+    if found := [place.name for place in others if listing.holds_images(place)]:
+        names = " or ".join(found)
+        fix = f"if labels are in {names}, call that labels, and move {masks.name} away"
+        raise ValueError(f"{text}; {fix}; if {masks.name} is right, move {names} away.")
+    layout.rules.append(f"{text}: look whether these are labels.")
 
 
 def _find_kind(folder, kinds):
@@ -205,69 +219,85 @@ def find_samples(folder):
 
 def find_suffixes(folder):
     """Images and labels in one folder, or its sub-folders, where labels have a suffix such as _mask (LGG, BUSI)."""
-    files, copies = listing.list_files(listing.enter(folder)), []
-    if any(stem.startswith("kaggle_3m/") for stem in files):  # of which Kaggle's archive holds a copy
-        copies = [stem for stem in files if stem.startswith("lgg-mri-segmentation/")]
-    copied = [files.pop(stem) for stem in copies]
+    files, copied = _take_copies(listing.list_files(listing.enter(folder)))
     files = _shorten(files)
-    kinds = {suffix: found for suffix in SUFFIXES if (found := _find_masks(files, suffix))}
-    cellposes = {
-        suffix: file
-        for suffix, masks in kinds.items()
-        for found in masks.values()
-        for file in found
-        if contents.is_cellposes(file)
-    }
-    if cellposes.keys() == kinds.keys() and cellposes:
-        file = next(iter(cellposes.values()))
-        raise ValueError(f"{file}: is Cellpose's own file; save its masks as PNG or TIFF there, and name these.")
-    kinds = {suffix: masks for suffix, masks in kinds.items() if suffix not in cellposes}
-    for (_, one), (_, other) in itertools.combinations(kinds.items(), 2):
+    kinds = _drop_cellposes({suffix: found for suffix in SUFFIXES if (found := _find_masks(files, suffix))})
+    for one, other in itertools.combinations(kinds.values(), 2):
         for stem in filter(other.__contains__, one):
             names = f"{one[stem][0]} and {other[stem][0].name}"
             raise ValueError(f"{names}: either may be the label of {files[stem].name}; move one kind elsewhere.")
-    for suffix, masks in kinds.items():
-        layout = layouts.Layout("images and labels in one folder")
-        stem = folders.find_stem(next(iter(masks.values()))[0])
-        named = re.search(rf"[_ .-]{suffix}(?=(_\d+)?(\.ome)?$)", stem, re.IGNORECASE)[0]
-        layout.rules.append(f"Labels have the suffix {named}.")
-        truth = {stem: found[0] for stem, found in masks.items()}
-        first = list(truth.values())
-        read = contents.read_objects if suffix in ("masks", "anno") and contents.numbers_objects(first) else None
-        if read:
-            layout.labels = {"background": 0, "object": 255}
-            layout.rules.append("Labels number objects: they become inside, with a border where they touch.")
-        if all(re.match(r"TCGA_[A-Z\d]{2}_[A-Z\d]{4}_\d{8}_\d+$", Path(stem).name) for stem in masks):
-            layout = layouts.Layout("LGG (abnormalities in MR of the brain)", {"background": 0, "abnormality": 255})
-            layout.rules.append("Patients stay sub-folders: --group-by folder holds out whole patients.")
-            read = contents.read_white
-        several = {stem: found for stem, found in masks.items() if len(found) > 1}
-        if several:
-            refuse_as_many(folder, masks)
-            layout.rules.append(f"Several masks of one image, as of {truth[next(iter(several))]}, are joined.")
-            if contents.look([file for found in masks.values() for file in found], every=True):
-                one, other = next(iter(several.values()))[:2]
-                text = "are of one image, and labels hold more than two values; keep one of them"
-                raise ValueError(f"{one} and {other.name}: {text}.")
-            joined = contents.read_union
-            if 2 * len(several) > len(masks) and contents.are_objects(several.values()):
-                layout.rules.append("They are objects: a border one pixel wide parts those that touch.")
-                joined = contents.read_objects_of
-            read = functools.partial(_read_several, {found[0]: found for found in several.values()}, joined)
-        layout.leave_out(copied, "is a copy")
-        taken = {file for found in masks.values() for file in found}
-        rest = {stem: file for stem, file in files.items() if file not in taken}
-        beside = [stem for stem in rest if stem not in masks and _begins_as(stem, masks)]
-        if other := _find_rival([files[stem] for stem in beside], first):
-            text = f"either {other.name} or this may be the label; move one kind away, and let names of the other"
-            raise ValueError(f"{first[0]}: {text} end with _label.")
-        layout.leave_out([rest.pop(stem) for stem in beside], "has the name of an image and more")
-        for stem in list(rest):  # a label without an image is no image
-            if (named := _name_image(stem, suffix)) and named not in truth and stem not in truth:
-                truth[named] = rest.pop(stem)
-        layout.add("train", rest, truth, read, parted=True)
-        return layout
-    return None
+    if not kinds:
+        return None
+    suffix, masks = next(iter(kinds.items()))
+    layout, read = _describe_suffix(suffix, masks)
+    if any(len(found) > 1 for found in masks.values()):
+        refuse_as_many(folder, masks)
+        read = _join(layout, masks)
+    layout.leave_out(copied, "is a copy")
+    truth, taken = {stem: found[0] for stem, found in masks.items()}, set(itertools.chain(*masks.values()))
+    rest = {stem: file for stem, file in files.items() if file not in taken}
+    beside = [stem for stem in rest if stem not in masks and _begins_as(stem, masks)]
+    if other := _find_rival([files[stem] for stem in beside], list(truth.values())):
+        text = f"either {other.name} or this may be the label; move one kind away, and let names of the other"
+        raise ValueError(f"{next(iter(truth.values()))}: {text} end with _label.")
+    layout.leave_out([rest.pop(stem) for stem in beside], "has the name of an image and more")
+    for stem in list(rest):  # a label without an image is no image
+        if (named := _name_image(stem, suffix)) and named not in truth and stem not in truth:
+            truth[named] = rest.pop(stem)
+    layout.add("train", rest, truth, read, parted=True)
+    return layout
+
+
+def _take_copies(files):
+    """Files by stem without the copy that Kaggle's archive of LGG holds of them, and that copy, a list."""
+    copies = []
+    if any(stem.startswith("kaggle_3m/") for stem in files):
+        copies = [stem for stem in files if stem.startswith("lgg-mri-segmentation/")]
+    return {stem: file for stem, file in files.items() if stem not in copies}, [files[stem] for stem in copies]
+
+
+def _drop_cellposes(kinds):
+    """Kinds of labels, masks by suffix, but for Cellpose's own files; ValueError if there are no others."""
+    own = {
+        suffix: file
+        for suffix, masks in kinds.items()
+        for file in itertools.chain(*masks.values())
+        if contents.is_cellposes(file)
+    }
+    if own and own.keys() == kinds.keys():
+        file = next(iter(own.values()))
+        raise ValueError(f"{file}: is Cellpose's own file; save its masks as PNG or TIFF there, and name these.")
+    return {suffix: masks for suffix, masks in kinds.items() if suffix not in own}
+
+
+def _describe_suffix(suffix, masks):
+    """The layout of labels with a suffix, still without pairs, and how they are read, if not as they are."""
+    if all(re.match(r"TCGA_[A-Z\d]{2}_[A-Z\d]{4}_\d{8}_\d+$", Path(stem).name) for stem in masks):
+        layout = layouts.Layout("LGG (abnormalities in MR of the brain)", {"background": 0, "abnormality": 255})
+        layout.rules.append("Patients stay sub-folders: --group-by folder holds out whole patients.")
+        return layout, contents.read_white
+    layout, first = layouts.Layout("images and labels in one folder"), [found[0] for found in masks.values()]
+    named = re.search(rf"[_ .-]{suffix}(?=(_\d+)?(\.ome)?$)", folders.find_stem(first[0]), re.IGNORECASE)[0]
+    layout.rules.append(f"Labels have the suffix {named}.")
+    if suffix not in ("masks", "anno") or not contents.numbers_objects(first):
+        return layout, None
+    layout.labels = {"background": 0, "object": 255}
+    layout.rules.append("Labels number objects: they become inside, with a border where they touch.")
+    return layout, contents.read_objects
+
+
+def _join(layout, masks):
+    """How several masks of one image are read as one label, by the first of them; what is done is said."""
+    several = [found for found in masks.values() if len(found) > 1]
+    layout.rules.append(f"Several masks of one image, as of {several[0][0]}, are joined.")
+    if contents.look(itertools.chain(*masks.values()), every=True):
+        text = "are of one image, and labels hold more than two values; keep one of them"
+        raise ValueError(f"{several[0][0]} and {several[0][1].name}: {text}.")
+    joined = contents.read_union
+    if 2 * len(several) > len(masks) and contents.are_objects(several):
+        layout.rules.append("They are objects: a border one pixel wide parts those that touch.")
+        joined = contents.read_objects_of
+    return functools.partial(_read_several, {found[0]: found for found in several}, joined)
 
 
 def _shorten(files):

@@ -117,13 +117,7 @@ def take_lists(layout, folder):
     unique = len({min(one, key=len) for one in names}) == len(names)  # without their folders
     parts, used = [set() for _ in names], []
     for file, candidates in read.items():
-        chosen, most = {}, 0
-        for candidate in candidates:
-            if unique:
-                candidate = {part: {name.rpartition("/")[2] for name in held} for part, held in candidate.items()}
-            matched = sum(any(not one.isdisjoint(held) for held in candidate.values()) for one in names)
-            if matched > most and 2 * matched >= sum(map(len, candidate.values())):
-                chosen, most = candidate, matched
+        chosen = _choose_column(candidates, names, unique)
         used += [file] * bool(chosen)
         for found, one in zip(parts, names, strict=True):
             found.update(part for part, held in chosen.items() if not one.isdisjoint(held))
@@ -139,6 +133,22 @@ def take_lists(layout, folder):
     layout.pairs = [replace(pair, part=chosen[pair.stem]) for pair in layout.pairs if chosen[pair.stem]]
     layout.rules.append(f"{TOLD} {', '.join(file.name for file in used)}.")
     return [file for file in unread if file not in used]
+
+
+def _choose_column(candidates, names, unique):
+    """Of what the columns of a list have, as `_read_lists` gives it, that which names the most images; {} if few.
+
+    `names` are those of each image, as from `_list_names`; if they are `unique` without their folders, these do not
+    matter.
+    """
+    chosen, most = {}, 0
+    for candidate in candidates:
+        if unique:
+            candidate = {part: {name.rpartition("/")[2] for name in held} for part, held in candidate.items()}
+        matched = sum(any(not one.isdisjoint(held) for held in candidate.values()) for one in names)
+        if matched > most and 2 * matched >= sum(map(len, candidate.values())):
+            chosen, most = candidate, matched
+    return chosen
 
 
 def holds_lists(folder):
