@@ -66,13 +66,19 @@ def score(options):
 
 def score_objects(masks, label_files, known, smallest):
     """The scores by object of masks without those of fewer pixels than `smallest`: lines of text."""
-    pairs = list(tables.read_objects(masks, label_files, known))
-    counted = [(label, objects.leave_out_specks(mask, smallest)) for label, mask in pairs]
-    scores, seg = objects.score_pairs(counted)
+    labelled, found = [], []
+
+    def read():
+        for label, mask in tables.read_objects(masks, label_files, known):
+            counted = objects.leave_out_specks(mask, smallest) if smallest > 1 else mask
+            labelled.append(objects.measure_areas(label))
+            found.append(objects.measure_areas(counted))
+            yield label, counted
+
+    scores, seg = objects.score_pairs(read())
     lines = [tables.format_table(scores), f"by object, of all images together; SEG {seg:.4f}"]
-    usual = objects.find_smallest(label for label, _ in pairs)
-    specks = sum(objects.count_specks(mask, usual) for _, mask in counted)
-    if specks:
+    usual = objects.find_smallest(labelled)
+    if specks := sum(np.count_nonzero(areas < usual) for areas in found):
         text = f"{specks} objects of the masks are smaller than nearly all of the labels', of fewer than {usual} pixels"
         lines.append(f"{text}: --smallest {usual} does not count them.")
     return lines

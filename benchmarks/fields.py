@@ -18,6 +18,7 @@ import main as recipe
 from benchmarks import kept
 from segmentation.files import dataset, writing
 from segmentation.prediction import networks
+from segmentation.prediction import objects as numbering
 from segmentation.scores import objects, tables
 from segmentation.training import runs
 
@@ -77,7 +78,7 @@ def count_objects(run, folder):
     files, label_files, _ = tables.find_masks(masks, place)
     known, _ = tables.find_classes(label_files, files, place)
     sections = tables.read_sections(files, label_files, known)
-    pairs = [(label == 1, objects.leave_out_specks(mask == 1, settings.smallest)) for _, (label, mask) in sections]
+    pairs = [(label == 1, numbering.number_objects(mask, [1], settings.smallest)[0]) for _, (label, mask) in sections]
     return objects.score_matches([objects.count_matches(*pair) for pair in pairs])
 
 

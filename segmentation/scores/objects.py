@@ -7,7 +7,7 @@ Ulman et al., Nature Methods 2017.
 from typing import NamedTuple
 
 import numpy as np
-from scipy import ndimage, optimize
+from scipy import ndimage
 
 OVERLAPS = (0.5, 0.6, 0.7, 0.8, 0.9)
 SPECKS = 0.02  # of the objects of labels, that may be smaller than what is counted (benchmarks/LOG.md)
@@ -45,6 +45,8 @@ def count_matches(label, mask, overlap=0.5):
 
 def _count(ious, overlap):
     """What `count_matches` returns, by the IoU of each object of a label with each of a mask."""
+    from scipy import optimize  # here, since it takes a third of a second to start, which a check does without
+
     enough = ious >= overlap
     matched = 0
     if enough.any():
@@ -91,21 +93,21 @@ def _number(array):
     return numbers.reshape(array.shape) + int(values[0] != 0)
 
 
-def find_smallest(labels):
+def measure_areas(array):
+    """The pixels of each object of a label or a mask, as for `count_matches`: int array."""
+    return np.bincount(_number(array).ravel())[1:]
+
+
+def find_smallest(areas):
     """The pixels that all objects of labels but `SPECKS` have at least: int, 1 without objects.
 
     Parameters
     ----------
-    labels : iterable of arrays (height, width)
-        As for `count_matches`.
+    areas : iterable of arrays
+        Those of each label, as from `measure_areas`.
     """
-    areas = np.concatenate([[], *(np.bincount(_number(label).ravel())[1:] for label in labels)])
+    areas = np.concatenate([[], *areas])
     return int(np.quantile(areas, SPECKS, method="lower")) if areas.size else 1
-
-
-def count_specks(mask, smallest):
-    """How many objects of a mask, as for `count_matches`, have fewer pixels."""
-    return int(np.count_nonzero(np.bincount(_number(mask).ravel())[1:] < smallest))
 
 
 def leave_out_specks(mask, smallest):

@@ -143,4 +143,6 @@ def choose_smallest(labels, known):
         return 1
     window = np.s_[:LARGEST_LABEL, :LARGEST_LABEL]
     kinds = classes.find_kinds(known.names)
-    return objects.find_smallest(label[window] == kind for label in take_some(labels) for kind in kinds)
+    return objects.find_smallest(
+        objects.measure_areas(label[window] == kind) for label in take_some(labels) for kind in kinds
+    )

@@ -24,7 +24,7 @@ def write_objects(text, out, job, smallest=None, axes=None):
     out : Path
         The mask, as that has written it.
     job : chunks.Job
-    smallest : int
+    smallest : int or None
         As for `masks.Request`.
 
     Returns
