@@ -57,7 +57,7 @@ def start():
 
     On processors without AVX-512 TensorFlow does not use oneDNN by itself, with which a step takes half of the time.
     Both can be chosen by TensorFlow's own variables: with `TF_CPP_MIN_LOG_LEVEL=0` it says, for instance, why it finds
-    no GPU. JAX takes the gradients of `transposed`.
+    no GPU. JAX takes the gradients of `transposed`, TensorFlow the operations of `normalisation`.
     """
     with STARTING, _hide(() if "keras.src" in sys.modules else EXTRAS):
         if platform.machine() in ("x86_64", "AMD64"):
@@ -73,6 +73,10 @@ def start():
             from segmentation import transposed
 
             transposed.use()
+        elif keras.backend.backend() == "tensorflow":
+            from segmentation import normalisation
+
+            normalisation.use()
 
 
 @contextmanager

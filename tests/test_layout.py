@@ -9,7 +9,7 @@ from helpers import REPOSITORY
 
 # Rooms of one floor do not import each other; within a folder, a file imports those before it.
 FLOORS = [
-    ["transposed"],
+    ["transposed", "normalisation"],
     ["geometry", "devices", "extras"],
     ["files"],
     ["scores", "figures", "sources"],
