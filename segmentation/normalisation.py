@@ -1,7 +1,7 @@
 """Faster batch normalisation in training under TensorFlow, on processors.
 
 Keras makes it of some twenty operations over whole maps, and TensorFlow is slow to sum or scale along so few channels
-as those of main.py's network: a quarter of a training step. Here whole rows are, in float32 as with Keras.
+as those of main.py's network: a quarter of a training step. Here whole rows are summed and scaled, in float32 too.
 """
 
 import functools
