@@ -39,7 +39,7 @@ def normalise_rows(maps, gamma, beta, epsilon):
     """Normalise the channels of maps of (batch, height, width, channels), scale them by gamma and add beta.
 
     Returns the maps, in their dtype, and the mean and variance of each channel, which have no gradient. The formulas
-    are those of Ioffe and Szegedy (2015), section 3, ordered for the fewest passes over the maps.
+    are those of Ioffe and Szegedy (2015), section 3.
     """
     shape = tf.shape(maps)
     width, channels = shape[2], shape[3]

@@ -1,4 +1,4 @@
-"""Batch normalisation under TensorFlow, beside Keras's own."""
+"""Batch normalisation under TensorFlow, beside its formulas in float64, and where Keras's own is left."""
 
 import keras
 import numpy as np
